@@ -1,0 +1,84 @@
+/* The crash-safe log under both ends: the client appends traces, the receiver appends what it accepted.
+ *
+ * A journal directory holds writers: one sub-directory per writer (a process, between forks), locked by its owner with
+ * flock(), holding numbered fixed-size segment files. Many threads append without a lock; one reader follows. What a
+ * process wrote survives its death (page cache); what was synced survives the machine's. docs/journal-format.md draws
+ * the bytes. This room gives record types no meaning and never looks into a payload.
+ *
+ *   DIR/                       0700
+ *     w-<16 hex digits>/       0700  one writer
+ *       lock                   0600  flock held while the writer lives
+ *       00000001.seg ...       0600
+ */
+#ifndef INF_JOURNAL_JOURNAL_H
+#define INF_JOURNAL_JOURNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct inf_journal inf_journal;
+
+/* A place in one writer's log: segment number in the high, byte offset in the low 32 bits. Grows monotonically. */
+typedef uint64_t inf_position;
+
+typedef struct inf_journal_options {
+    const char *dir;          /* NULL: keep no files (anonymous memory, same code) */
+    uint32_t segment_bytes;   /* 0: 1 MiB. A record holds at most segment_bytes - 4096 bytes. */
+    uint64_t max_bytes;       /* all segments of this writer together; 0: 256 MiB */
+} inf_journal_options;
+
+typedef struct inf_record {
+    uint8_t type;
+    uint32_t length;
+    const uint8_t *payload; /* valid until the position is acknowledged or the journal closed */
+    inf_position position;  /* just past this record: what to acknowledge */
+} inf_record;
+
+/* Opens a new writer in options->dir (made, 0700, with parents, when missing). 0, or a negative INF_E... */
+int inf_journal_open(inf_journal **out, const inf_journal_options *options);
+
+/* Appends one record made of two parts (either may be empty). Any thread. No lock, allocation or system call except
+ * when a segment fills before inf_journal_maintain() has prepared the next. Returns 0 and, when `end` is not NULL, the
+ * position just past the record; INF_EFULL when max_bytes is reached, INF_E2BIG, INF_EIO ... when nothing was written. */
+int inf_journal_append(inf_journal *j, uint8_t type, const void *head, size_t head_length, const void *body,
+                       size_t body_length, inf_position *end);
+
+/* Makes everything appended before this call durable (fdatasync of each touched segment). Any thread; may block. */
+int inf_journal_sync(inf_journal *j);
+
+/* Housekeeping, off the hot path, by one background thread: prepares (allocates, pre-faults) the next segment. */
+int inf_journal_maintain(inf_journal *j);
+
+/* The reader: one thread. Returns 1 and fills `out`, 0 when nothing more is there yet, negative on error. Skips what
+ * does not check out (hole of a dead writer, damage) and counts it. */
+int inf_journal_next(inf_journal *j, inf_record *out);
+/* Moves the reading place back to the last acknowledged position (after a failed send). */
+void inf_journal_rewind(inf_journal *j);
+/* Everything before `upto` is done with: persists the cursor, recycles or deletes segments that are done. */
+int inf_journal_ack(inf_journal *j, inf_position upto);
+
+/* Where the next record would go, and what is acknowledged. Any thread. */
+inf_position inf_journal_tail(const inf_journal *j);
+inf_position inf_journal_acked(const inf_journal *j);
+
+typedef struct inf_journal_stats {
+    uint64_t bytes;        /* segments on disk or in memory */
+    uint64_t appended;     /* records */
+    uint64_t refused_full; /* records */
+    uint64_t skipped;      /* damaged or unfinished records passed over by the reader */
+} inf_journal_stats;
+void inf_journal_get_stats(const inf_journal *j, inf_journal_stats *out);
+
+/* Takes over one dead writer's log in `dir` for reading (next, ack as above; append refuses). 1 and *out when there
+ * was one, 0 when there is none, negative on error. Never touches a writer that lives, in this process or another. */
+int inf_journal_adopt(inf_journal **out, const char *dir);
+
+/* Gives the lock back. When everything is acknowledged the writer's directory is deleted, else it is left for
+ * adoption. Appending threads must be done. */
+void inf_journal_close(inf_journal *j);
+
+/* In a child after fork(): forgets the parent's journal without touching its files or its lock. */
+void inf_journal_after_fork(inf_journal *j);
+
+#endif
