@@ -1,0 +1,24 @@
+/* Who may read: one-time log-in links, the page's sessions, and the read token for scripts. */
+#ifndef INF_AUTH_LOGIN_H
+#define INF_AUTH_LOGIN_H
+
+#include <stdbool.h>
+
+#include "store/store.h"
+
+#define INF_TOKEN_SIZE 65 /* 64 hexadecimal digits and a NUL */
+
+/* Makes a token that opens the page once, within an hour: append it to "/login?token=". Works on the directory of a
+ * running receiver, from any process. */
+int inf_login_create(inf_store *store, char token[INF_TOKEN_SIZE]);
+
+/* Uses up a log-in token: 1 and a new session's token (7 days), 0 when it is unknown, used or expired. */
+int inf_login_redeem(inf_store *store, const char *token, char session[INF_TOKEN_SIZE]);
+
+/* 1 when `session` is a session that has not expired, 0 when not. */
+int inf_session_check(inf_store *store, const char *session);
+
+/* The read token of the data directory, kept in DIR/read.token (0600); made when missing. INF_EIO. */
+int inf_read_token(const char *dir, char token[INF_TOKEN_SIZE]);
+
+#endif

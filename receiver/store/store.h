@@ -1,0 +1,129 @@
+/* The store: where accepted traces rest and are read from. This header is the seam; what is behind it (SQLite today)
+ * nobody else knows. It knows nothing of HTTP, journals or JSON: a trace arrives with its summary columns filled in and
+ * its body as bytes.
+ *
+ * A handle is a connection: one thread at a time, as many handles (in as many processes) as wanted on one directory.
+ * The receiver and the command line use the same directory at the same time. Text is NUL-terminated UTF-8. Functions
+ * return 0 (or a count) or a negative INF_E... value; inf_store_message() explains the last failure of a handle. */
+#ifndef INF_STORE_STORE_H
+#define INF_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/record.h"
+
+typedef struct inf_store inf_store;
+
+enum {
+    INF_STORE_CREATE = 1,   /* make the directory (0700) and the database (0600) when missing; else INF_ENOTFOUND */
+    INF_STORE_READ_ONLY = 2 /* refuse to write through this handle */
+};
+
+/* Opens the store in directory `dir`; brings an older schema up to date. INF_EBADMSG: made by a newer version. */
+int inf_store_open(inf_store **out, const char *dir, unsigned flags);
+void inf_store_close(inf_store *store);
+/* Text about the last failure of this handle, never NULL, valid until the next call on it. */
+const char *inf_store_message(const inf_store *store);
+
+/* ---- traces ---- */
+
+/* Everything about a trace but its body. Absent text is NULL. */
+typedef struct inf_summary {
+    uint8_t trace_id[16];
+    uint8_t parent_id[16]; /* all zero: no parent */
+    uint8_t agent_id[16];
+    const char *agent_name; /* read only */
+    const char *name;
+    uint8_t status;       /* enum inf_status */
+    uint64_t started_ns;  /* Unix time */
+    uint64_t duration_ns; /* 0 while it is running and has not said */
+    uint64_t received_ns; /* Unix time of acceptance */
+    int64_t llm_calls;
+    int64_t prompt_tokens;
+    int64_t completion_tokens;
+    const char *model;
+    const char *error_type;
+    const char *error_message;  /* at most 500 characters */
+    const char *input_preview;  /* at most 200 characters */
+    const char *output_preview; /* likewise */
+    uint64_t sequence;          /* read only: grows with every trace stored or changed */
+} inf_summary;
+
+typedef struct inf_store_put {
+    inf_summary summary;
+    const void *body; /* the JSON object as it is to be kept */
+    size_t body_length;
+    bool duplicate;    /* out: an equal or better form was there already; nothing stored */
+    uint64_t sequence; /* out: its sequence number when stored */
+} inf_store_put;
+
+/* Stores `count` traces in one durable transaction: all or none. One trace id is stored once. What may replace what:
+ * running < interrupted < ok = error; an equal rank replaces only when both are running. */
+int inf_store_put_traces(inf_store *store, inf_store_put *rows, size_t count);
+
+typedef struct inf_store_filter {
+    const uint8_t *agent_id; /* 16 bytes; NULL: any. Likewise below. */
+    const char *name;        /* exact */
+    int status;              /* enum inf_status; -1: any */
+    uint64_t from_ns;        /* started at or after; 0: any */
+    uint64_t to_ns;          /* started before; 0: any */
+    const char *cursor;      /* from an earlier page; NULL: the newest */
+    int limit;               /* rows of a page; 0: 50 */
+} inf_store_filter;
+#define INF_STORE_FILTER_INIT                                                                                          \
+    {                                                                                                                  \
+        .status = -1                                                                                                   \
+    }
+#define INF_STORE_CURSOR_SIZE 64
+
+/* Called for each row; the summary and its text are valid during the call. Non-zero ends the walk and is returned. */
+typedef int (*inf_store_row)(void *context, const inf_summary *summary);
+
+/* Newest first (started_ns, then id). Returns 0 and, in next_cursor (may be NULL), the cursor of the next page or ""
+ * when this was the last. INF_EINVAL: the cursor is none of ours. */
+int inf_store_list(inf_store *store, const inf_store_filter *filter, inf_store_row row, void *context,
+                   char next_cursor[INF_STORE_CURSOR_SIZE]);
+/* Number of traces that match (cursor and limit are ignored), or negative. */
+int64_t inf_store_count(inf_store *store, const inf_store_filter *filter);
+
+/* One trace with its body (malloc'ed, NUL-terminated, owned by the caller). The summary's
+ * text is valid until the next call on this handle. INF_ENOTFOUND. */
+int inf_store_get(inf_store *store, const uint8_t trace_id[16], inf_summary *summary, char **body, size_t *body_length);
+
+/* Rows stored or changed after `sequence`, oldest change first, at most `limit`. */
+int inf_store_changes(inf_store *store, uint64_t sequence, int limit, inf_store_row row, void *context);
+/* The newest sequence number; 0 when nothing was ever stored. */
+int inf_store_sequence(inf_store *store, uint64_t *out);
+
+/* ---- agents (create them with auth/agents.h, which makes the secret) ---- */
+
+typedef struct inf_agent {
+    uint8_t id[16];
+    const char *name;
+    uint64_t created_ns;
+    bool revoked;
+    uint8_t salt[16];
+    uint8_t hash[32];
+    uint32_t iterations;
+} inf_agent;
+
+/* INF_EEXIST: that id is taken (revoked or not). */
+int inf_store_agent_add(inf_store *store, const inf_agent *agent);
+/* INF_ENOTFOUND. Revoking twice is no error. */
+int inf_store_agent_revoke(inf_store *store, const uint8_t id[16]);
+/* In the order of their creation. */
+int inf_store_agents(inf_store *store, int (*row)(void *context, const inf_agent *agent), void *context);
+/* A number that changes whenever another handle has written to the store. */
+int inf_store_version(inf_store *store, uint64_t *out);
+
+/* ---- log-in links and sessions of the page: only SHA-256 digests are kept ---- */
+
+enum inf_token_kind { INF_TOKEN_LOGIN = 1, INF_TOKEN_SESSION = 2 };
+int inf_store_token_add(inf_store *store, enum inf_token_kind kind, const uint8_t digest[32], uint64_t expires_ns);
+/* 1 when the token is there and has not expired at `now_ns`, else 0. With `take` it is gone afterwards. */
+int inf_store_token_check(inf_store *store, enum inf_token_kind kind, const uint8_t digest[32], uint64_t now_ns,
+                          bool take);
+
+#endif
