@@ -1,0 +1,77 @@
+# A front door to CMake. Every target does its own set-up, so that on a fresh Debian or Ubuntu machine `make demo` or
+# `make test` is the first and only command. Run a second time, each does only what changed.
+
+PYTHON ?= python3
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+
+VENV := .venv
+VPYTHON := $(VENV)/bin/python
+STAMPS := build/stamps
+RELEASE := build/release
+SANITIZED := build/asan
+
+# What a wheel is made of. Lists files, so that a removed or added one counts too.
+SOURCES := $(shell find CMakeLists.txt pyproject.toml README.md src include receiver cli python ui examples/c tests/CMakeLists.txt \
+             -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -path '*/__pycache__/*' 2>/dev/null)
+
+# A compiler cache is used where there is one; none is needed.
+ifneq ($(shell command -v ccache 2>/dev/null),)
+export CMAKE_C_COMPILER_LAUNCHER ?= ccache
+export CMAKE_CXX_COMPILER_LAUNCHER ?= ccache
+endif
+export CMAKE_BUILD_PARALLEL_LEVEL ?= $(JOBS)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PYTHON
+
+.DEFAULT_GOAL := build
+.PHONY: build deps deps-test demo test bench clean help install-python
+
+build: deps ## build the library, the infinium command and the C examples into build/release
+	@cmake -S . -B $(RELEASE) -G Ninja $(RELEASE_OPTIONS) >$(RELEASE).log 2>&1 || { cat $(RELEASE).log; exit 1; }
+	@cmake --build $(RELEASE)
+
+deps: ## install what the distribution must provide for `make` and `pip install .`
+	@scripts/deps.sh build
+	@mkdir -p $(STAMPS)
+
+deps-test: deps
+	@scripts/deps.sh test
+
+demo: deps $(STAMPS)/examples install-python build ## build, run the example programs, show their traces
+	@$(VENV)/bin/infinium demo $(DEMO_OPTIONS) --expect examples/expected.txt -- $(VPYTHON) examples/run_all.py
+
+test: RELEASE_OPTIONS = -DINF_TESTS=ON -DINF_WERROR=ON
+test: deps-test $(STAMPS)/examples $(STAMPS)/tests install-python build ## run every test; the last line is the total
+	@cmake -S . -B $(SANITIZED) -G Ninja -DINF_SANITIZE=address,undefined -DINF_WERROR=ON -DINF_TESTS=ON \
+	    -DINF_PAGE=OFF >$(SANITIZED).log 2>&1 || { cat $(SANITIZED).log; exit 1; }
+	@cmake --build $(SANITIZED)
+	@$(VPYTHON) scripts/run_tests.py $(SUITES)
+
+bench: deps install-python build ## measure what a traced call costs and what a receiver takes
+	@$(VPYTHON) bench/run.py $(BENCH_OPTIONS)
+
+clean: ## remove everything that was built, the virtual environment too
+	rm -rf build $(VENV) .pytest_cache .hypothesis ui/node_modules ui/dist tests/browser/node_modules
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "  Variables: PYTHON=python3.12, JOBS=4, SUITES='c python e2e browser' (make test), DEMO_OPTIONS='--listen 127.0.0.1:8080' (make demo)"
+
+install-python: $(STAMPS)/wheel
+
+$(STAMPS)/venv: scripts/deps.sh | deps
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(STAMPS)/examples: examples/requirements.txt $(STAMPS)/venv
+	$(VPYTHON) -m pip install -q -r examples/requirements.txt
+	@touch $@
+
+$(STAMPS)/tests: tests/requirements.txt $(STAMPS)/venv
+	$(VPYTHON) -m pip install -q -r tests/requirements.txt
+	@touch $@
+
+# The real packaging: what a user's `pip install .` does, except that its build directory is kept between runs.
+$(STAMPS)/wheel: $(SOURCES) $(STAMPS)/venv
+	$(VPYTHON) -m pip install -q --force-reinstall --no-deps .
+	@touch $@
