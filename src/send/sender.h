@@ -1,0 +1,86 @@
+/* The sender: one background thread per process that turns journals into requests for every client there is.
+ *
+ * A route is what the sender knows of one client: where to send, as whom, its journals, its counters. The client room
+ * fills in the configuration and starts the route with the first trace; callers append to `journal` and count; the
+ * thread does the rest. A route is started again, with a journal of its own, in a child process after fork().
+ * This room knows nothing of open traces as objects, contexts or the public API. */
+#ifndef INF_SEND_SENDER_H
+#define INF_SEND_SENDER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/log.h"
+#include "infinium.h"
+#include "journal/journal.h"
+
+struct inf_route_state;
+
+typedef struct inf_route {
+    /* Set before the first start, constant afterwards; owned by the client. */
+    char *agent_id;
+    char *agent_secret;
+    char *base_url; /* no slash at its end */
+    char *user_agent;
+    char *directory; /* the agent's journal directory; NULL: memory */
+    uint64_t journal_max_bytes;
+    double requests_per_second; /* <= 0: no limit */
+    int timeout_ms;
+    bool verify_tls;
+
+    /* What callers read for each trace. */
+    _Atomic(inf_journal *) journal;
+    atomic_uint generation; /* the fork generation that `journal` belongs to; 0: never started */
+
+    /* Written by callers, a cache line each, because many threads do. */
+    _Alignas(64) atomic_uint_fast64_t begun;
+    _Alignas(64) atomic_uint_fast64_t ended; /* counted before the END record is appended */
+    _Alignas(64) atomic_uint_fast64_t refused;
+
+    /* Written by the sender. An ended trace moves to exactly one of acknowledged, set_aside and refused. */
+    atomic_uint_fast64_t acknowledged;
+    atomic_uint_fast64_t set_aside;
+    atomic_uint_fast64_t adopted;
+    atomic_uint_fast64_t interrupted;
+    atomic_uint_fast64_t requests;
+    atomic_uint_fast64_t retries;
+    inf_log_cause said_memory;
+
+    /* Guarded by the sender's lock. */
+    struct inf_route *next;
+    bool listed;
+    bool leaving;         /* inf_route_stop() wants the thread to let go of it */
+    uint64_t flush_asked; /* a flush sets asked = done + 1 or more and waits for done to reach it */
+    uint64_t flush_done;
+
+    struct inf_route_state *state; /* the thread's own */
+} inf_route;
+
+/* 1, and one more in each forked child. What belongs to another generation is not touched. */
+extern atomic_uint inf_fork_generation;
+
+static inline unsigned inf_generation(void)
+{
+    return atomic_load_explicit(&inf_fork_generation, memory_order_relaxed);
+}
+
+/* Installs the fork and exit handlers, once. Any thread. */
+void inf_sender_init(void);
+
+/* Slow path of every trace's start: opens the journal of this process, lists the route, starts the thread. Afterwards
+ * route->generation is the current one, whatever failed (a route without journal refuses everything). Any thread. */
+void inf_route_start(inf_route *route);
+
+/* Waits until everything that had ended is settled; see inf_flush(). INF_OK or INF_ETIMEDOUT. Any thread. */
+int inf_route_flush(inf_route *route, int timeout_ms);
+
+/* Takes the route from the sender and closes its journals; what is undelivered stays in them, or, kept in memory, is
+ * counted as refused. Bounded: no request is waited for. No thread may use the route any more. */
+void inf_route_stop(inf_route *route);
+
+/* The counters, so that begun = open + pending + acknowledged + set_aside + refused. Any thread. */
+void inf_route_counts(const inf_route *route, inf_counts *out);
+
+#endif
