@@ -1,0 +1,184 @@
+/* The slow parts of clock.h: the offset between the clocks, and dates as text. */
+#include "base/clock.h"
+
+#include <stdbool.h>
+
+#include "infinium.h"
+
+_Atomic uint64_t inf_clock_offset_ns;
+_Atomic uint64_t inf_clock_refreshed_ns;
+
+uint64_t inf_clock_refresh(uint64_t mono_ns)
+{
+    /* The Unix clock is read between two readings of the monotonic one; a thread that was interrupted in between tries
+     * again, so that the offset is good to about a microsecond. */
+    uint64_t offset = 0;
+    uint64_t best = UINT64_MAX;
+    uint64_t after = 0;
+    for (int i = 0; i < 4 && best > 1000; i++) {
+        uint64_t before = inf_mono_ns();
+        uint64_t unix_ns = inf_unix_ns();
+        after = inf_mono_ns();
+        if (after - before < best) {
+            best = after - before;
+            offset = unix_ns - (before + best / 2);
+        }
+    }
+    atomic_store_explicit(&inf_clock_offset_ns, offset, memory_order_relaxed);
+    atomic_store_explicit(&inf_clock_refreshed_ns, after, memory_order_release);
+    return mono_ns + offset;
+}
+
+/* Days since 1970-01-01 to a civil date and back: the Gregorian calendar repeats every 400 years = 146,097 days. Years
+ * are counted from March, so that the leap day is a year's last. */
+static void civil_from_days(uint64_t days, unsigned *year, unsigned *month, unsigned *day)
+{
+    days += 719468; /* from 0000-03-01 */
+    uint64_t era = days / 146097;
+    unsigned of_era = (unsigned)(days % 146097);
+    unsigned year_of_era = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+    unsigned day_of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    unsigned shifted = (5 * day_of_year + 2) / 153;
+    *day = day_of_year - (153 * shifted + 2) / 5 + 1;
+    *month = shifted < 10 ? shifted + 3 : shifted - 9;
+    *year = (unsigned)(era * 400) + year_of_era + (*month <= 2);
+}
+
+static uint64_t days_from_civil(unsigned year, unsigned month, unsigned day)
+{
+    if (month <= 2)
+        year--;
+    unsigned era = year / 400;
+    unsigned year_of_era = year % 400;
+    unsigned day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
+    unsigned of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    return (uint64_t)era * 146097 + of_era - 719468;
+}
+
+static char *put_digits(char *p, uint64_t value, unsigned width)
+{
+    for (unsigned i = width; i-- > 0; value /= 10)
+        p[i] = (char)('0' + value % 10);
+    return p + width;
+}
+
+size_t inf_rfc3339(uint64_t unix_ns, unsigned digits, char out[INF_RFC3339_SIZE])
+{
+    uint64_t seconds = unix_ns / 1000000000u;
+    uint64_t fraction = unix_ns % 1000000000u;
+    unsigned year;
+    unsigned month;
+    unsigned day;
+    unsigned of_day = (unsigned)(seconds % 86400);
+    civil_from_days(seconds / 86400, &year, &month, &day);
+    char *p = put_digits(out, year, 4);
+    *p++ = '-';
+    p = put_digits(p, month, 2);
+    *p++ = '-';
+    p = put_digits(p, day, 2);
+    *p++ = 'T';
+    p = put_digits(p, of_day / 3600, 2);
+    *p++ = ':';
+    p = put_digits(p, of_day / 60 % 60, 2);
+    *p++ = ':';
+    p = put_digits(p, of_day % 60, 2);
+    if (digits > 9)
+        digits = 9;
+    if (digits > 0) {
+        *p++ = '.';
+        for (unsigned i = digits; i < 9; i++)
+            fraction /= 10;
+        p = put_digits(p, fraction, digits);
+    }
+    *p++ = 'Z';
+    *p = '\0';
+    return (size_t)(p - out);
+}
+
+struct scan {
+    const char *p;
+    const char *end;
+};
+
+/* Exactly `width` digits. */
+static bool scan_number(struct scan *s, unsigned width, unsigned *out)
+{
+    if ((size_t)(s->end - s->p) < width)
+        return false;
+    unsigned value = 0;
+    for (unsigned i = 0; i < width; i++) {
+        unsigned digit = (unsigned)(unsigned char)*s->p++ - '0';
+        if (digit > 9)
+            return false;
+        value = value * 10 + digit;
+    }
+    *out = value;
+    return true;
+}
+
+static bool scan_char(struct scan *s, char c)
+{
+    if (s->p == s->end || *s->p != c)
+        return false;
+    s->p++;
+    return true;
+}
+
+static bool scan_fraction(struct scan *s, uint64_t *nanoseconds)
+{
+    *nanoseconds = 0;
+    if (!scan_char(s, '.'))
+        return true;
+    unsigned digits = 0;
+    for (unsigned digit; s->p < s->end && (digit = (unsigned)(unsigned char)*s->p - '0') <= 9; s->p++, digits++)
+        if (digits < 9)
+            *nanoseconds = *nanoseconds * 10 + digit;
+    for (unsigned i = digits; i < 9; i++)
+        *nanoseconds *= 10;
+    return digits > 0;
+}
+
+/* Minutes east of UTC. */
+static bool scan_offset(struct scan *s, int *minutes)
+{
+    *minutes = 0;
+    if (scan_char(s, 'Z') || scan_char(s, 'z'))
+        return true;
+    int sign = scan_char(s, '-') ? -1 : scan_char(s, '+') ? 1 : 0;
+    unsigned hour;
+    unsigned minute;
+    if (!sign || !scan_number(s, 2, &hour) || !scan_char(s, ':') || !scan_number(s, 2, &minute) || hour > 23 ||
+        minute > 59)
+        return false;
+    *minutes = sign * (int)(hour * 60 + minute);
+    return true;
+}
+
+static unsigned days_in_month(unsigned year, unsigned month)
+{
+    static const unsigned char days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    return days[month - 1] + (month == 2 && leap);
+}
+
+int inf_rfc3339_parse(const char *text, size_t length, uint64_t *unix_ns)
+{
+    struct scan s = {text, text + length};
+    unsigned year, month, day, hour, minute, second;
+    uint64_t fraction;
+    int offset;
+    if (!scan_number(&s, 4, &year) || !scan_char(&s, '-') || !scan_number(&s, 2, &month) || !scan_char(&s, '-') ||
+        !scan_number(&s, 2, &day) || !(scan_char(&s, 'T') || scan_char(&s, 't') || scan_char(&s, ' ')) ||
+        !scan_number(&s, 2, &hour) || !scan_char(&s, ':') || !scan_number(&s, 2, &minute) || !scan_char(&s, ':') ||
+        !scan_number(&s, 2, &second) || !scan_fraction(&s, &fraction) || !scan_offset(&s, &offset) || s.p != s.end)
+        return INF_EBADMSG;
+    if (year < 1970 || year > 2553 || month < 1 || month > 12 || day < 1 || day > days_in_month(year, month) ||
+        hour > 23 || minute > 59 || second > 60)
+        return INF_EBADMSG;
+    int64_t seconds = (int64_t)(days_from_civil(year, month, day) * 86400 + hour * 3600 + minute * 60 + second) -
+                      (int64_t)offset * 60;
+    if (seconds < 0)
+        return INF_EBADMSG;
+    *unix_ns = (uint64_t)seconds * 1000000000u + fraction;
+    return INF_OK;
+}
