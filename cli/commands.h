@@ -1,0 +1,13 @@
+/* The subcommands: argv[0] is the subcommand's own name; each returns the exit code. */
+#ifndef INF_CLI_COMMANDS_H
+#define INF_CLI_COMMANDS_H
+
+int cmd_serve(int argc, char **argv);
+int cmd_agent(int argc, char **argv);
+int cmd_ls(int argc, char **argv);
+int cmd_show(int argc, char **argv);
+int cmd_tail(int argc, char **argv);
+int cmd_demo(int argc, char **argv);
+int cmd_version(int argc, char **argv);
+
+#endif

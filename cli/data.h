@@ -1,0 +1,35 @@
+/* The data directory as the commands see it: where it is, opening its store, and what an ID on the command line means.
+ */
+#ifndef INF_CLI_DATA_H
+#define INF_CLI_DATA_H
+
+#include <stdint.h>
+
+#include "store/store.h"
+
+/* For option tables: {"--data", CLI_TEXT, &data, "DIR", CLI_DATA_HELP, CLI_DATA_ENVIRONMENT} */
+#define CLI_DATA_HELP "the receiver's data directory (default: ~/.local/state/infinium/data)"
+#define CLI_DATA_ENVIRONMENT "INFINIUM_DATA"
+
+#define CLI_PATH_SIZE 4096
+
+/* `given` (may be NULL), else $XDG_STATE_HOME/infinium/data, else ~/.local/state/infinium/data. 0, or INF_E2BIG,
+ * INF_ENOTFOUND (no home). */
+int cli_data_dir(const char *given, char out[CLI_PATH_SIZE]);
+
+/* Opens the store of `given` (as above) for reading or, with INF_STORE_CREATE, for writing. With `catch_up`, everything
+ * acknowledged before the call can be read afterwards. Returns -1 and *out, else an exit code after saying why. */
+int cli_open_store(inf_store **out, const char *given, unsigned flags, bool catch_up, char dir[CLI_PATH_SIZE]);
+
+/* Prints why a store function failed; returns CLI_FAILED. */
+int cli_store_error(inf_store *store, int error, const char *what);
+
+/* A trace's id from 32 hexadecimal digits, a UUID or the beginning of either that only one trace has (4 digits or
+ * more). Returns -1 and *out, else an exit code after saying why. */
+int cli_find_trace(inf_store *store, const char *text, uint8_t out[16]);
+
+/* "ok", "error", "running", "interrupted"; -1 for any other. */
+int cli_status_parse(const char *text);
+const char *cli_status_name(uint8_t status);
+
+#endif

@@ -1,0 +1,140 @@
+/* `infinium ls`: traces, newest first. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/id.h"
+#include "commands.h"
+#include "data.h"
+#include "infinium.h"
+#include "options.h"
+#include "rows.h"
+
+#define PAGE_ROWS 500
+#define TABLE_ROWS 50 /* of a table for people, when they do not say */
+
+typedef struct listing {
+    bool json;
+    int64_t printed;
+} listing;
+
+static int print_row(void *context, const inf_summary *summary)
+{
+    listing *l = context;
+    if (l->json) {
+        int error = cli_print_summary_json(summary);
+        if (error)
+            return error;
+    } else {
+        if (l->printed == 0)
+            cli_print_summary_header();
+        cli_print_summary_row(summary);
+    }
+    l->printed++;
+    return ferror(stdout) ? INF_EIO : 0;
+}
+
+/* Prints at most `limit` rows (0: all), a page of the store at a time. */
+static int print_rows(inf_store *store, inf_store_filter filter, int64_t limit, listing *l, bool *more)
+{
+    char cursor[INF_STORE_CURSOR_SIZE] = "", next[INF_STORE_CURSOR_SIZE] = "";
+    do {
+        int64_t left = limit ? limit - l->printed : PAGE_ROWS;
+        filter.limit = left < PAGE_ROWS ? (int)left : PAGE_ROWS;
+        memcpy(cursor, next, sizeof cursor);
+        filter.cursor = cursor[0] ? cursor : NULL;
+        int error = inf_store_list(store, &filter, print_row, l, next);
+        if (error)
+            return error;
+    } while (next[0] && (limit == 0 || l->printed < limit));
+    *more = next[0] != 0;
+    return 0;
+}
+
+static int take_time(const cli_syntax *syntax, const char *option, const char *text, uint64_t *out)
+{
+    if (!text || inf_rfc3339_parse(text, strlen(text), out) == 0)
+        return -1;
+    return cli_usage_error(syntax->command, "%s wants a time like 2026-11-23T08:00:00Z, not '%s'", option, text);
+}
+
+static int list(inf_store *store, const inf_store_filter *filter, bool count_only, bool json, int64_t limit)
+{
+    if (count_only) {
+        int64_t count = inf_store_count(store, filter);
+        if (count < 0)
+            return cli_store_error(store, (int)count, "counting the traces");
+        printf("%" PRId64 "\n", count);
+        return CLI_DONE;
+    }
+    listing l = {.json = json};
+    bool more = false;
+    int error = print_rows(store, *filter, limit, &l, &more);
+    if (ferror(stdout))
+        return CLI_FAILED; /* nobody reads any more: nothing to say */
+    if (error)
+        return cli_store_error(store, error, "listing the traces");
+    if (!json && l.printed == 0)
+        puts("no traces");
+    if (!json && more)
+        printf("... and older ones; --limit N shows more, --limit 0 all\n");
+    return CLI_DONE;
+}
+
+int cmd_ls(int argc, char **argv)
+{
+    const char *data = NULL, *name = NULL, *status = NULL, *agent = NULL, *from = NULL, *to = NULL;
+    bool json = false, count_only = false;
+    int64_t limit = -1;
+    const cli_option options[] = {
+        {"--data", CLI_TEXT, &data, "DIR", CLI_DATA_HELP, CLI_DATA_ENVIRONMENT},
+        {"--name", CLI_TEXT, &name, "NAME", "only traces of this name", NULL},
+        {"--status", CLI_TEXT, &status, "STATUS", "only ok, error, running or interrupted ones", NULL},
+        {"--agent", CLI_TEXT, &agent, "UUID", "only traces of this agent", NULL},
+        {"--from", CLI_TEXT, &from, "TIME", "started at or after, RFC 3339", NULL},
+        {"--to", CLI_TEXT, &to, "TIME", "started before, RFC 3339", NULL},
+        {"--limit", CLI_INT, &limit, "N", "at most N, 0 for all (default: 50, with --json all)", NULL},
+        {"--count", CLI_FLAG, &count_only, NULL, "print only how many there are", NULL},
+        {"--json", CLI_FLAG, &json, NULL, "one JSON object a line", NULL},
+    };
+    const cli_syntax syntax = {
+        .command = "infinium ls",
+        .arguments = "",
+        .about = "Lists traces, newest first. A receiver may be running on the directory or not.",
+        .examples = "  infinium ls --status error\n"
+                    "  infinium ls --name \"Email Classifier\" --limit 5\n"
+                    "  infinium ls --json | jq -r 'select(.duration_s > 1) | .trace_id'\n"
+                    "  infinium ls --count\n",
+        .options = options,
+        .option_count = CLI_COUNT(options),
+    };
+    cli_arguments arguments;
+    int code = cli_parse(&syntax, argc, argv, &arguments);
+    if (code >= 0)
+        return code;
+
+    inf_store_filter filter = INF_STORE_FILTER_INIT;
+    uint8_t agent_id[16];
+    filter.name = name;
+    if (status && (filter.status = cli_status_parse(status)) < 0)
+        return cli_usage_error(syntax.command, "no status '%s'; there are ok, error, running and interrupted", status);
+    if (agent) {
+        if (inf_id_parse(agent, strlen(agent), agent_id) != 0)
+            return cli_usage_error(syntax.command, "--agent wants a UUID, not '%s'", agent);
+        filter.agent_id = agent_id;
+    }
+    if ((code = take_time(&syntax, "--from", from, &filter.from_ns)) >= 0 ||
+        (code = take_time(&syntax, "--to", to, &filter.to_ns)) >= 0)
+        return code;
+    if (limit < 0)
+        limit = json ? 0 : TABLE_ROWS;
+
+    inf_store *store;
+    char dir[CLI_PATH_SIZE];
+    code = cli_open_store(&store, data, INF_STORE_READ_ONLY, true, dir);
+    if (code < 0)
+        code = list(store, &filter, count_only, json, limit);
+    inf_store_close(store);
+    return code;
+}

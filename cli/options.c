@@ -1,0 +1,200 @@
+/* The command line's options: see options.h. */
+#include "options.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_OPTIONS 16
+#define NEAREST_MAX 24 /* longer words are not compared */
+
+int cli_error(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fputs("error: ", stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+    return CLI_FAILED;
+}
+
+int cli_usage_error(const char *command, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fputs("error: ", stderr);
+    vfprintf(stderr, format, args);
+    fprintf(stderr, "\nsee: %s --help\n", command);
+    va_end(args);
+    return CLI_WRONG_USAGE;
+}
+
+static size_t least_of(size_t a, size_t b, size_t c)
+{
+    size_t least = a < b ? a : b;
+    return least < c ? least : c;
+}
+
+/* Edits (insert, delete, replace) that turn one word into the other. */
+static size_t distance(const char *a, const char *b)
+{
+    size_t la = strlen(a), lb = strlen(b);
+    if (la > NEAREST_MAX || lb > NEAREST_MAX)
+        return NEAREST_MAX;
+    size_t row[NEAREST_MAX + 1];
+    for (size_t j = 0; j <= lb; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= la; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= lb; j++) {
+            size_t above = row[j];
+            row[j] = least_of(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
+            diagonal = above;
+        }
+    }
+    return row[lb];
+}
+
+const char *cli_nearest(const char *word, const char *const *words, size_t count)
+{
+    const char *best = NULL;
+    size_t best_distance = 3; /* further off is no misprint */
+    for (size_t i = 0; i < count; i++) {
+        size_t d = distance(word, words[i]);
+        if (d < best_distance && d < strlen(words[i])) {
+            best = words[i];
+            best_distance = d;
+        }
+    }
+    return best;
+}
+
+static void print_option(const char *name, const char *placeholder, const char *help, const char *environment)
+{
+    char left[64];
+    snprintf(left, sizeof left, "%s%s%s", name, placeholder ? " " : "", placeholder ? placeholder : "");
+    printf("  %-22s %s", left, help);
+    if (environment)
+        printf(" [%s]", environment);
+    putchar('\n');
+}
+
+void cli_help(const cli_syntax *syntax)
+{
+    printf("%s\n\nusage: %s%s%s%s\n\noptions:\n", syntax->about, syntax->command, syntax->arguments[0] ? " " : "",
+           syntax->arguments, syntax->option_count ? " [options]" : "");
+    for (size_t i = 0; i < syntax->option_count; i++) {
+        const cli_option *o = &syntax->options[i];
+        print_option(o->name, o->placeholder, o->help, o->environment);
+    }
+    print_option("--help", NULL, "show this", NULL);
+    if (syntax->examples)
+        printf("\nexamples:\n%s", syntax->examples);
+}
+
+static int set_value(const cli_syntax *syntax, const cli_option *option, const char *source, const char *text)
+{
+    if (option->kind == CLI_FLAG) {
+        *(bool *)option->value = true;
+    } else if (option->kind == CLI_TEXT) {
+        *(const char **)option->value = text;
+    } else {
+        char *end;
+        errno = 0;
+        long long number = strtoll(text, &end, 10);
+        if (errno || end == text || *end || number < 0)
+            return cli_usage_error(syntax->command, "%s wants a number, not '%s'", source, text);
+        *(int64_t *)option->value = number;
+    }
+    return -1;
+}
+
+static int unknown_option(const cli_syntax *syntax, const char *given, size_t length)
+{
+    const char *names[MAX_OPTIONS + 1];
+    size_t count = 0;
+    for (size_t i = 0; i < syntax->option_count && count < MAX_OPTIONS; i++)
+        names[count++] = syntax->options[i].name;
+    names[count++] = "--help";
+    char word[NEAREST_MAX + 2];
+    snprintf(word, sizeof word, "%.*s", (int)length, given);
+    const char *nearest = cli_nearest(word, names, count);
+    if (nearest)
+        return cli_usage_error(syntax->command, "unknown option '%.*s'; did you mean '%s'?", (int)length, given,
+                               nearest);
+    return cli_usage_error(syntax->command, "unknown option '%.*s'", (int)length, given);
+}
+
+/* Takes the option at argv[*index] and moves *index to the last word it used. */
+static int take_option(const cli_syntax *syntax, int argc, char **argv, int *index)
+{
+    const char *word = argv[*index];
+    size_t length = strcspn(word, "=");
+    const cli_option *option = NULL;
+    for (size_t i = 0; i < syntax->option_count; i++)
+        if (strlen(syntax->options[i].name) == length && memcmp(syntax->options[i].name, word, length) == 0)
+            option = &syntax->options[i];
+    if (!option)
+        return unknown_option(syntax, word, length);
+    const char *text = word[length] ? word + length + 1 : NULL;
+    if (option->kind == CLI_FLAG) {
+        if (text)
+            return cli_usage_error(syntax->command, "%s takes no value", option->name);
+    } else if (!text) {
+        if (*index + 1 >= argc)
+            return cli_usage_error(syntax->command, "%s wants a value: %s %s", option->name, option->name,
+                                   option->placeholder);
+        text = argv[++*index];
+    }
+    return set_value(syntax, option, option->name, text);
+}
+
+static int take_environment(const cli_syntax *syntax)
+{
+    for (size_t i = 0; i < syntax->option_count; i++) {
+        const cli_option *o = &syntax->options[i];
+        const char *text = o->environment ? getenv(o->environment) : NULL;
+        if (text && *text) {
+            int code = set_value(syntax, o, o->environment, text);
+            if (code >= 0)
+                return code;
+        }
+    }
+    return -1;
+}
+
+int cli_parse(const cli_syntax *syntax, int argc, char **argv, cli_arguments *out)
+{
+    memset(out, 0, sizeof *out);
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            cli_help(syntax);
+            return CLI_DONE;
+        }
+    }
+    int code = take_environment(syntax);
+    bool only_arguments = false;
+    for (int i = 1; i < argc && code < 0; i++) {
+        if (!only_arguments && strcmp(argv[i], "--") == 0) {
+            if (syntax->takes_rest) {
+                out->rest = i + 1 < argc ? argv + i + 1 : NULL;
+                break;
+            }
+            only_arguments = true;
+        } else if (!only_arguments && argv[i][0] == '-' && argv[i][1]) {
+            code = take_option(syntax, argc, argv, &i);
+        } else if (out->count >= syntax->most || out->count >= CLI_MAX_ARGUMENTS) {
+            code = cli_usage_error(syntax->command, "unexpected argument '%s'", argv[i]);
+        } else {
+            out->values[out->count++] = argv[i];
+        }
+    }
+    if (code < 0 && out->count < syntax->least)
+        code = cli_usage_error(syntax->command, "%s is missing: %s %s", syntax->arguments, syntax->command,
+                               syntax->arguments);
+    return code;
+}

@@ -1,0 +1,65 @@
+/* What every subcommand shares on its command line: a table of options, `--help`, and messages that say what to type.
+ * Long options only, as `--name value` or `--name=value`, before or after other arguments; `--` ends them. An option
+ * that is not given takes its environment variable's value, where it has one. Knows nothing of what a command does. */
+#ifndef INF_CLI_OPTIONS_H
+#define INF_CLI_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_WRONG_USAGE = 2 }; /* exit codes */
+
+enum cli_kind {
+    CLI_FLAG, /* bool */
+    CLI_TEXT, /* const char *, points into argv or the environment */
+    CLI_INT,  /* int64_t, not negative */
+};
+
+typedef struct cli_option {
+    const char *name; /* with its "--" */
+    enum cli_kind kind;
+    void *value;             /* as the kind says; keeps what it holds when the option is not given */
+    const char *placeholder; /* "DIR"; NULL for flags */
+    const char *help;
+    const char *environment; /* or NULL */
+} cli_option;
+
+#define CLI_MAX_ARGUMENTS 8
+
+typedef struct cli_syntax {
+    const char *command;   /* "infinium ls" */
+    const char *arguments; /* "ID", or "" */
+    const char *about;     /* one or a few lines */
+    const char *examples;  /* lines, each with its line end */
+    const cli_option *options;
+    size_t option_count;
+    int least, most; /* other arguments than options */
+    bool takes_rest; /* what follows "--" is a command */
+} cli_syntax;
+
+typedef struct cli_arguments {
+    const char *values[CLI_MAX_ARGUMENTS];
+    int count;
+    char **rest; /* NULL, or NULL-terminated, what follows "--" */
+} cli_arguments;
+
+/* Fills the options' values and `out`. Returns -1 when the command may go on, else the exit code: after `--help`, or
+ * after saying on standard error what is wrong. argv[0] is the subcommand's own name. */
+int cli_parse(const cli_syntax *syntax, int argc, char **argv, cli_arguments *out);
+
+/* Prints what `--help` prints. */
+void cli_help(const cli_syntax *syntax);
+
+/* "error: <message>" and "see: <command> --help" on standard error. Returns CLI_WRONG_USAGE. */
+int cli_usage_error(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* "error: <message>" on standard error. Returns CLI_FAILED. */
+int cli_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The one of `count` words that is likely meant by `word`, or NULL. */
+const char *cli_nearest(const char *word, const char *const *words, size_t count);
+
+#define CLI_COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+#endif

@@ -1,0 +1,258 @@
+/* `infinium show ID`: one trace, whole. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/id.h"
+#include "base/json_read.h"
+#include "commands.h"
+#include "data.h"
+#include "infinium.h"
+#include "options.h"
+#include "output.h"
+#include "rows.h"
+
+#define BODY_LIMIT (64 * 1024 * 1024)
+
+/* Members that the summary says already, and says better. */
+static bool in_summary(const char *key, size_t length)
+{
+    static const char *const keys[] = {"trace_id", "parent_id",  "agent_id",   "agent_name", "name",       "status",
+                                       "model",    "started_at", "duration_s", "llm_calls",  "received_at"};
+    for (size_t i = 0; i < CLI_COUNT(keys); i++)
+        if (strlen(keys[i]) == length && memcmp(keys[i], key, length) == 0)
+            return true;
+    return false;
+}
+
+static int print_json(const inf_summary *summary, inf_json_value root)
+{
+    char received[INF_RFC3339_SIZE];
+    inf_rfc3339(summary->received_ns, 9, received);
+    inf_buf line;
+    inf_buf_init(&line, BODY_LIMIT);
+    inf_json_writer w = inf_json_writer_on(&line);
+    inf_json_begin_object(&w);
+    cli_summary_members(&w, summary);
+    inf_json_key(&w, "received_at");
+    inf_json_put_text(&w, received);
+    for (inf_json_iterator i = inf_json_iterate(root); inf_json_next(&i);) {
+        if (in_summary(i.key, i.key_length))
+            continue;
+        inf_json_key_n(&w, i.key, i.key_length);
+        inf_json_write(i.value, &line);
+        w.comma = true;
+    }
+    inf_json_end_object(&w);
+    int error = cli_print_line(&line);
+    if (error && !ferror(stdout))
+        return cli_error("printing the trace: %s", inf_strerror(error));
+    return error ? CLI_FAILED : CLI_DONE;
+}
+
+static void title(const char *text)
+{
+    bool colour = cli_colour(stdout);
+    printf("%s%-10s%s", colour ? CLI_DIM : "", text, colour ? CLI_PLAIN : "");
+}
+
+static const char *member(inf_json_value object, const char *key)
+{
+    const char *text;
+    size_t length;
+    return inf_json_get_string(object, key, &text, &length) ? text : NULL;
+}
+
+static void print_text(const char *label, const char *text)
+{
+    if (!text)
+        return;
+    title(label);
+    cli_text(stdout, text, 0, false);
+    putchar('\n');
+}
+
+static void print_indented(const char *text)
+{
+    while (*text) {
+        size_t length = strcspn(text, "\n");
+        char line[1024];
+        snprintf(line, sizeof line, "%.*s", (int)(length < sizeof line ? length : sizeof line - 1), text);
+        fputs("          ", stdout);
+        cli_text(stdout, line, 0, true);
+        putchar('\n');
+        text += length + (text[length] == '\n');
+    }
+}
+
+static void print_error(inf_json_value error)
+{
+    const char *type = member(error, "error_type"), *message = member(error, "message");
+    const char *stack = member(error, "stack_trace");
+    title("error");
+    cli_text(stdout, type ? type : "?", 0, true);
+    fputs(": ", stdout);
+    cli_text(stdout, message ? message : "", 0, true);
+    putchar('\n');
+    if (stack)
+        print_indented(stack);
+}
+
+static void print_step(inf_json_value step, int64_t position)
+{
+    int64_t number = position, duration_ms = -1, prompt = 0, completion = 0;
+    inf_json_value call, error;
+    const char *action = member(step, "action"), *description = member(step, "description");
+    const char *input = member(step, "input_preview"), *output = member(step, "output_preview");
+    inf_json_get_i64(step, "step_number", &number);
+    printf("  %3" PRId64 "  ", number);
+    size_t written = cli_text(stdout, action ? action : "", 14, true);
+    printf("%*s", (int)(16 - written), "");
+    written = cli_text(stdout, description ? description : "", 40, true);
+    printf("%*s", (int)(42 - written), "");
+    if (inf_json_get_i64(step, "duration_ms", &duration_ms) && duration_ms >= 0) {
+        char duration[CLI_DURATION_SIZE];
+        cli_duration((uint64_t)duration_ms * 1000000u, duration);
+        printf("%10s", duration_ms ? duration : "< 1 ms");
+    }
+    if (inf_json_get(step, "llm_call", &call)) {
+        bool known = inf_json_get_i64(call, "prompt_tokens", &prompt);
+        known |= inf_json_get_i64(call, "completion_tokens", &completion);
+        if (known)
+            printf("  %" PRId64 " + %" PRId64 " tokens", prompt, completion);
+    }
+    putchar('\n');
+    const char *previews[] = {input, output};
+    for (int i = 0; i < 2; i++) {
+        if (!previews[i])
+            continue;
+        printf("       %s ", i ? "<-" : "->");
+        cli_text(stdout, previews[i], 100, true);
+        putchar('\n');
+    }
+    if (inf_json_get(step, "error", &error)) {
+        const char *type = member(error, "error_type"), *message = member(error, "message");
+        fputs("       !! ", stdout);
+        cli_text(stdout, type ? type : "", 40, true);
+        fputs(": ", stdout);
+        cli_text(stdout, message ? message : "", 100, true);
+        putchar('\n');
+    }
+}
+
+static void print_people(const inf_summary *s, inf_json_value root)
+{
+    char id[33], parent[33], agent[37], started[CLI_TIME_SIZE], duration[CLI_DURATION_SIZE];
+    const char *colour = cli_status_colour(s->status);
+    inf_id_hex(s->trace_id, id);
+    inf_id_hex(s->parent_id, parent);
+    inf_id_uuid(s->agent_id, agent);
+    cli_time(s->started_ns, started);
+    cli_duration(s->duration_ns, duration);
+    title("name");
+    cli_text(stdout, s->name ? s->name : "", 0, true);
+    putchar('\n');
+    title("status");
+    printf("%s%s%s\n", colour ? colour : "", cli_status_name(s->status), colour ? CLI_PLAIN : "");
+    title("trace");
+    printf("%s\n", id);
+    if (!inf_id_is_zero(s->parent_id)) {
+        title("parent");
+        printf("%s\n", parent);
+    }
+    title("agent");
+    cli_text(stdout, s->agent_name ? s->agent_name : "", 0, true);
+    printf(" (%s)\n", agent);
+    title("started");
+    printf("%s\n", started);
+    if (s->status != INF_STATUS_RUNNING) {
+        title("took");
+        printf("%s\n", duration);
+    }
+    if (s->llm_calls > 0) {
+        title("llm");
+        printf("%" PRId64 " calls, %" PRId64 " + %" PRId64 " tokens", s->llm_calls, s->prompt_tokens,
+               s->completion_tokens);
+        if (s->model) {
+            fputs(", ", stdout);
+            cli_text(stdout, s->model, 0, true);
+        }
+        putchar('\n');
+    }
+    print_text("input", member(root, "input_summary"));
+    print_text("output", member(root, "output_summary"));
+    inf_json_value list;
+    if (inf_json_get(root, "errors", &list))
+        for (inf_json_iterator i = inf_json_iterate(list); inf_json_next(&i);)
+            print_error(i.value);
+    if (inf_json_get(root, "steps", &list) && inf_json_size(list) > 0) {
+        title("steps");
+        putchar('\n');
+        int64_t position = 0;
+        for (inf_json_iterator i = inf_json_iterate(list); inf_json_next(&i);)
+            print_step(i.value, ++position);
+    }
+}
+
+static int show(inf_store *store, const uint8_t id[16], bool json)
+{
+    inf_summary summary;
+    char *body = NULL;
+    size_t length;
+    int error = inf_store_get(store, id, &summary, &body, &length);
+    if (error)
+        return cli_store_error(store, error, "reading the trace");
+    int code;
+    inf_json_value root;
+    inf_json *parser = inf_json_new();
+    if (!parser)
+        code = cli_error("%s", inf_strerror(INF_ENOMEM));
+    else if ((error = inf_json_parse(parser, body, length, 0, &root)) != 0)
+        code = cli_error("the trace's body cannot be read: %s", inf_json_error(parser));
+    else if (json)
+        code = print_json(&summary, root);
+    else {
+        print_people(&summary, root);
+        code = CLI_DONE;
+    }
+    inf_json_free(parser);
+    free(body);
+    return code;
+}
+
+int cmd_show(int argc, char **argv)
+{
+    const char *data = NULL;
+    bool json = false;
+    const cli_option options[] = {
+        {"--data", CLI_TEXT, &data, "DIR", CLI_DATA_HELP, CLI_DATA_ENVIRONMENT},
+        {"--json", CLI_FLAG, &json, NULL, "the whole trace as one JSON object", NULL},
+    };
+    const cli_syntax syntax = {
+        .command = "infinium show",
+        .arguments = "ID",
+        .about = "Shows one trace. ID is 32 hexadecimal digits, a UUID, or the beginning of one.",
+        .examples = "  infinium show 1f3a\n"
+                    "  infinium show 1f3a09bd12c84c5e9f0a6b1d2c3e4f50 --json | jq .steps\n",
+        .options = options,
+        .option_count = CLI_COUNT(options),
+        .least = 1,
+        .most = 1,
+    };
+    cli_arguments arguments;
+    int code = cli_parse(&syntax, argc, argv, &arguments);
+    if (code >= 0)
+        return code;
+    inf_store *store;
+    uint8_t id[16];
+    char dir[CLI_PATH_SIZE];
+    code = cli_open_store(&store, data, INF_STORE_READ_ONLY, true, dir);
+    if (code < 0)
+        code = cli_find_trace(store, arguments.values[0], id);
+    if (code < 0)
+        code = show(store, id, json);
+    inf_store_close(store);
+    return code;
+}

@@ -1,0 +1,105 @@
+/* `infinium tail`: traces as they arrive, until Ctrl-C. Reads the store's changes, so it needs no receiver's address.
+ */
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "commands.h"
+#include "data.h"
+#include "infinium.h"
+#include "options.h"
+#include "rows.h"
+
+#define POLL_MS 100
+#define PAGE_ROWS 500
+
+static volatile sig_atomic_t ended;
+
+static void on_signal(int number)
+{
+    (void)number;
+    ended = 1;
+}
+
+typedef struct following {
+    bool json;
+    int64_t printed, limit;
+    uint64_t sequence;
+} following;
+
+static int print_row(void *context, const inf_summary *summary)
+{
+    following *f = context;
+    f->sequence = summary->sequence;
+    if (f->json) {
+        int error = cli_print_summary_json(summary);
+        if (error)
+            return error;
+    } else {
+        cli_print_summary_row(summary);
+    }
+    f->printed++;
+    if (fflush(stdout) != 0)
+        return INF_EIO;
+    return f->limit && f->printed == f->limit ? 1 : 0;
+}
+
+static int follow(inf_store *store, following *f)
+{
+    if (!f->json) {
+        cli_print_summary_header();
+        fflush(stdout);
+    }
+    while (!ended) {
+        int result = inf_store_changes(store, f->sequence, PAGE_ROWS, print_row, f);
+        if (result > 0 || ferror(stdout))
+            return CLI_DONE;
+        if (result < 0)
+            return cli_store_error(store, result, "following the traces");
+        struct timespec pause = {.tv_nsec = POLL_MS * 1000000L};
+        nanosleep(&pause, NULL);
+    }
+    return CLI_DONE;
+}
+
+int cmd_tail(int argc, char **argv)
+{
+    const char *data = NULL;
+    bool json = false, all = false;
+    following f = {0};
+    const cli_option options[] = {
+        {"--data", CLI_TEXT, &data, "DIR", CLI_DATA_HELP, CLI_DATA_ENVIRONMENT},
+        {"--limit", CLI_INT, &f.limit, "N", "end after N traces (default: never)", NULL},
+        {"--all", CLI_FLAG, &all, NULL, "begin with the traces that are there already", NULL},
+        {"--json", CLI_FLAG, &json, NULL, "one JSON object a line", NULL},
+    };
+    const cli_syntax syntax = {
+        .command = "infinium tail",
+        .arguments = "",
+        .about = "Prints traces as they arrive or change, until Ctrl-C.",
+        .examples = "  infinium tail\n"
+                    "  infinium tail --json --limit 1\n",
+        .options = options,
+        .option_count = CLI_COUNT(options),
+    };
+    cli_arguments arguments;
+    int code = cli_parse(&syntax, argc, argv, &arguments);
+    if (code >= 0)
+        return code;
+    f.json = json;
+
+    struct sigaction action = {.sa_handler = on_signal};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    inf_store *store;
+    char dir[CLI_PATH_SIZE];
+    code = cli_open_store(&store, data, INF_STORE_READ_ONLY, false, dir);
+    int error = 0;
+    if (code < 0 && !all && (error = inf_store_sequence(store, &f.sequence)) != 0)
+        code = cli_store_error(store, error, "reading the store");
+    if (code < 0)
+        code = follow(store, &f);
+    inf_store_close(store);
+    return code;
+}
