@@ -21,7 +21,8 @@ enum {
     INF_STORE_READ_ONLY = 2 /* refuse to write through this handle */
 };
 
-/* Opens the store in directory `dir`; brings an older schema up to date. INF_EBADMSG: made by a newer version. */
+/* Opens the store in directory `dir`; brings an older schema up to date. INF_EBADMSG: made by a newer version. On
+ * failure too *out may be a handle, good only for inf_store_message() and inf_store_close(). */
 int inf_store_open(inf_store **out, const char *dir, unsigned flags);
 void inf_store_close(inf_store *store);
 /* Text about the last failure of this handle, never NULL, valid until the next call on it. */
@@ -60,7 +61,7 @@ typedef struct inf_store_put {
 } inf_store_put;
 
 /* Stores `count` traces in one durable transaction: all or none. One trace id is stored once. What may replace what:
- * running < interrupted < ok = error; an equal rank replaces only when both are running. */
+ * running < interrupted < ok = error; an equal rank replaces only when both are running; another agent's never. */
 int inf_store_put_traces(inf_store *store, inf_store_put *rows, size_t count);
 
 typedef struct inf_store_filter {

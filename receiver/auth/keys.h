@@ -1,0 +1,31 @@
+/* The agents that a running receiver knows, and which secrets it has seen to be right. The slow hash is paid once for
+ * each agent; from then on a request costs one keyed digest (HMAC-SHA-256 under a key that lives as long as the
+ * process), compared in constant time. Wrong secrets are remembered likewise, so that a client with a wrong one costs
+ * no more. */
+#ifndef INF_AUTH_KEYS_H
+#define INF_AUTH_KEYS_H
+
+#include "auth/agents.h"
+
+typedef struct inf_keys inf_keys;
+
+enum inf_key_answer {
+    INF_KEY_RIGHT,
+    INF_KEY_WRONG,
+    INF_KEY_UNDECIDED, /* ask inf_keys_decide(), on a thread that may be slow */
+};
+
+/* Opens with a store handle of its own. */
+int inf_keys_open(inf_keys **out, const char *dir);
+void inf_keys_close(inf_keys *keys);
+
+/* At once, from any thread. INF_KEY_RIGHT: agent_name (may be NULL) gets the agent's name. */
+enum inf_key_answer inf_keys_check(inf_keys *keys, const uint8_t agent_id[16], const char *secret, size_t secret_length,
+                                   char agent_name[INF_AGENT_NAME_MAX + 1]);
+/* Looks into the store if need be and pays the slow hash. Any thread. True when right. */
+bool inf_keys_decide(inf_keys *keys, const uint8_t agent_id[16], const char *secret, size_t secret_length);
+
+/* Takes over what other processes changed in the store since the last call. Call a few times a second. */
+int inf_keys_refresh(inf_keys *keys);
+
+#endif

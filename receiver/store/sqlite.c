@@ -1,0 +1,159 @@
+/* The SQLite store: opening, kept statements, errors. WAL, so that readers and the one writer do not wait for each
+ * other; synchronous=FULL, so that a committed batch survives a power cut. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/os.h"
+#include "store/sqlite.h"
+
+static const char file_name[] = "infinium.db";
+
+static const char *const statement_sql[] = {
+#define X(name, sql) sql,
+    INF_STORE_STATEMENTS(X)
+#undef X
+};
+
+const char *inf_store_message(const inf_store *store)
+{
+    return store && store->message[0] ? store->message : "no error";
+}
+
+int inf_sqlite_error(inf_store *store, int code)
+{
+    snprintf(store->message, sizeof store->message, "%s", sqlite3_errmsg(store->db));
+    switch (code & 0xff) {
+    case SQLITE_NOMEM:
+        return INF_ENOMEM;
+    case SQLITE_FULL:
+        return INF_ENOSPC;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return INF_ETIMEDOUT;
+    case SQLITE_PERM:
+    case SQLITE_READONLY:
+        return INF_EACCES;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return INF_EBADMSG;
+    case SQLITE_CONSTRAINT:
+        return INF_EEXIST;
+    case SQLITE_TOOBIG:
+        return INF_E2BIG;
+    default:
+        return INF_EIO;
+    }
+}
+
+int inf_sqlite_prepare(inf_store *store, sqlite3_stmt **out, const char *sql)
+{
+    *out = NULL;
+    int code = sqlite3_prepare_v2(store->db, sql, -1, out, NULL);
+    return code == SQLITE_OK ? 0 : inf_sqlite_error(store, code);
+}
+
+sqlite3_stmt *inf_sqlite_statement(inf_store *store, enum inf_store_statement which)
+{
+    sqlite3_stmt **slot = &store->statements[which];
+    if (!*slot) {
+        int code = sqlite3_prepare_v3(store->db, statement_sql[which], -1, SQLITE_PREPARE_PERSISTENT, slot, NULL);
+        if (code != SQLITE_OK)
+            inf_sqlite_error(store, code);
+    }
+    return *slot;
+}
+
+int inf_sqlite_finish(inf_store *store, sqlite3_stmt *statement)
+{
+    int step = sqlite3_step(statement);
+    int rc = step == SQLITE_DONE || step == SQLITE_ROW ? 0 : inf_sqlite_error(store, step);
+    sqlite3_reset(statement);
+    return rc;
+}
+
+int inf_sqlite_run(inf_store *store, enum inf_store_statement which)
+{
+    sqlite3_stmt *s = inf_sqlite_statement(store, which);
+    return s ? inf_sqlite_finish(store, s) : INF_EIO;
+}
+
+static int from_errno(inf_store *store, const char *what, const char *path)
+{
+    int error = errno;
+    snprintf(store->message, sizeof store->message, "%s %s: %s", what, path, strerror(error));
+    return error == ENOENT ? INF_ENOTFOUND : inf_os_error(error);
+}
+
+/* The database file is made here, not by SQLite, for its mode; -wal and -shm take the mode over. */
+static int make_file(inf_store *store, const char *dir, const char *path, unsigned flags)
+{
+    if (flags & INF_STORE_CREATE) {
+        int rc = inf_os_make_dirs(dir);
+        if (rc < 0) {
+            snprintf(store->message, sizeof store->message, "cannot make %s: %s", dir, inf_strerror(rc));
+            return rc;
+        }
+    }
+    int fd = inf_os.open(path, (flags & INF_STORE_CREATE) ? O_RDWR | O_CREAT | O_CLOEXEC : O_RDWR | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return from_errno(store, "cannot open", path);
+    inf_os.close(fd);
+    return 0;
+}
+
+static int set_up(inf_store *store)
+{
+    static const char pragmas[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF;"
+                                  "PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 4000;"
+                                  "PRAGMA trusted_schema = OFF;";
+    sqlite3_busy_timeout(store->db, 10000);
+    int code = sqlite3_exec(store->db, pragmas, NULL, NULL, NULL);
+    if (code != SQLITE_OK)
+        return inf_sqlite_error(store, code);
+    int rc = inf_sqlite_migrate(store);
+    if (rc < 0)
+        return rc;
+    if (store->read_only && (code = sqlite3_exec(store->db, "PRAGMA query_only = ON", NULL, NULL, NULL)) != SQLITE_OK)
+        return inf_sqlite_error(store, code);
+    store->compressor = ZSTD_createCCtx();
+    store->decompressor = ZSTD_createDCtx();
+    return store->compressor && store->decompressor ? 0 : INF_ENOMEM;
+}
+
+int inf_store_open(inf_store **out, const char *dir, unsigned flags)
+{
+    *out = NULL;
+    char path[4096];
+    int n = snprintf(path, sizeof path, "%s/%s", dir, file_name);
+    if (n < 0 || (size_t)n >= sizeof path)
+        return INF_EINVAL;
+    inf_store *store = calloc(1, sizeof *store);
+    if (!store)
+        return INF_ENOMEM;
+    store->read_only = (flags & INF_STORE_READ_ONLY) != 0;
+    int rc = make_file(store, dir, path, flags);
+    if (rc == 0) {
+        int code = sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+        rc = code == SQLITE_OK ? set_up(store) : store->db ? inf_sqlite_error(store, code) : INF_ENOMEM;
+    }
+    *out = store;
+    return rc;
+}
+
+void inf_store_close(inf_store *store)
+{
+    if (!store)
+        return;
+    for (int i = 0; i < INF_STMT_COUNT; i++)
+        sqlite3_finalize(store->statements[i]);
+    sqlite3_close(store->db);
+    ZSTD_freeCCtx(store->compressor);
+    ZSTD_freeDCtx(store->decompressor);
+    free(store->texts);
+    free(store->scratch);
+    free(store);
+}

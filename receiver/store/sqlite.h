@@ -1,0 +1,76 @@
+/* What the SQLite store's own files share. Private to receiver/store/. */
+#ifndef INF_STORE_SQLITE_H
+#define INF_STORE_SQLITE_H
+
+#include <sqlite3.h>
+#include <zstd.h>
+
+#include "infinium.h"
+#include "store/store.h"
+
+/* Statements that are prepared once and kept. */
+#define INF_STORE_STATEMENTS(X)                                                                                        \
+    X(BEGIN, "BEGIN IMMEDIATE")                                                                                        \
+    X(COMMIT, "COMMIT")                                                                                                \
+    X(ROLLBACK, "ROLLBACK")                                                                                            \
+    X(SEQUENCE_GET, "SELECT value FROM meta WHERE key = 'sequence'")                                                   \
+    X(SEQUENCE_SET, "UPDATE meta SET value = ?1 WHERE key = 'sequence'")                                               \
+    X(TRACE_FIND, "SELECT seq, status, agent_id = ?2 FROM traces WHERE id = ?1")                                       \
+    X(TRACE_DELETE, "DELETE FROM traces WHERE seq = ?1")                                                               \
+    X(BODY_DELETE, "DELETE FROM bodies WHERE seq = ?1")                                                                \
+    X(TRACE_INSERT, "INSERT INTO traces(seq, id, parent_id, agent_id, name, status, started_ns, duration_ns, "         \
+                    "received_ns, llm_calls, prompt_tokens, completion_tokens, model, error_type, error_message, "     \
+                    "input_preview, output_preview) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,"    \
+                    "?17)")                                                                                            \
+    X(BODY_INSERT, "INSERT INTO bodies(seq, encoding, length, body) VALUES(?1, ?2, ?3, ?4)")                           \
+    X(BODY_GET, "SELECT encoding, length, body FROM bodies WHERE seq = ?1")                                            \
+    X(AGENT_ADD, "INSERT INTO agents(id, name, created_ns, revoked_ns, salt, hash, iterations) "                       \
+                 "VALUES(?1, ?2, ?3, NULL, ?4, ?5, ?6)")                                                               \
+    X(AGENT_REVOKE, "UPDATE agents SET revoked_ns = coalesce(revoked_ns, ?2) WHERE id = ?1")                           \
+    X(AGENT_LIST, "SELECT id, name, created_ns, revoked_ns IS NOT NULL, salt, hash, iterations FROM agents "           \
+                  "ORDER BY created_ns, rowid")                                                                        \
+    X(DATA_VERSION, "PRAGMA data_version")                                                                             \
+    X(TOKEN_ADD, "INSERT INTO tokens(digest, kind, expires_ns) VALUES(?1, ?2, ?3)")                                    \
+    X(TOKEN_PURGE, "DELETE FROM tokens WHERE expires_ns <= ?1")                                                        \
+    X(TOKEN_CHECK, "SELECT 1 FROM tokens WHERE digest = ?1 AND kind = ?2 AND expires_ns > ?3")                         \
+    X(TOKEN_TAKE, "DELETE FROM tokens WHERE digest = ?1 AND kind = ?2 AND expires_ns > ?3")
+
+enum inf_store_statement {
+#define X(name, sql) INF_STMT_##name,
+    INF_STORE_STATEMENTS(X)
+#undef X
+        INF_STMT_COUNT
+};
+
+struct inf_store {
+    sqlite3 *db;
+    sqlite3_stmt *statements[INF_STMT_COUNT];
+    char *texts; /* what a summary handed out by inf_store_get() points into */
+    ZSTD_CCtx *compressor;
+    ZSTD_DCtx *decompressor;
+    void *scratch; /* a compressed body */
+    size_t scratch_size;
+    bool read_only;
+    char message[256];
+};
+
+/* The kept statement, reset and ready to bind; NULL on failure. */
+sqlite3_stmt *inf_sqlite_statement(inf_store *store, enum inf_store_statement which);
+/* Runs a kept statement that gives no row. 0 or negative. */
+int inf_sqlite_run(inf_store *store, enum inf_store_statement which);
+/* Steps a bound statement that gives no row, then resets it. */
+int inf_sqlite_finish(inf_store *store, sqlite3_stmt *statement);
+/* SQLite's error as one of ours; keeps its text as the handle's message. */
+int inf_sqlite_error(inf_store *store, int code);
+int inf_sqlite_prepare(inf_store *store, sqlite3_stmt **out, const char *sql);
+
+/* Makes or upgrades the schema (sqlite_schema.c). */
+int inf_sqlite_migrate(inf_store *store);
+
+/* The columns of a summary, in the order that inf_sqlite_summary() reads them (sqlite_read.c). */
+#define INF_SQLITE_SUMMARY_COLUMNS                                                                                     \
+    "t.id, t.parent_id, t.agent_id, a.name, t.name, t.status, t.started_ns, t.duration_ns, t.received_ns, "            \
+    "t.llm_calls, t.prompt_tokens, t.completion_tokens, t.model, t.error_type, t.error_message, t.input_preview, "     \
+    "t.output_preview, t.seq FROM traces t LEFT JOIN agents a ON a.id = t.agent_id "
+
+#endif

@@ -1,0 +1,296 @@
+/* Reading traces: lists by key set (started_ns, id), one trace, what changed. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/sqlite.h"
+
+enum { MAX_BODY = 16 * 1024 * 1024 };
+
+static void copy_id(uint8_t out[16], sqlite3_stmt *s, int column)
+{
+    const void *blob = sqlite3_column_blob(s, column);
+    if (blob && sqlite3_column_bytes(s, column) == 16)
+        memcpy(out, blob, 16);
+    else
+        memset(out, 0, 16);
+}
+
+static const char *text(sqlite3_stmt *s, int column)
+{
+    return (const char *)sqlite3_column_text(s, column);
+}
+
+static void read_summary(sqlite3_stmt *s, inf_summary *out)
+{
+    copy_id(out->trace_id, s, 0);
+    copy_id(out->parent_id, s, 1);
+    copy_id(out->agent_id, s, 2);
+    out->agent_name = text(s, 3);
+    out->name = text(s, 4);
+    out->status = (uint8_t)sqlite3_column_int(s, 5);
+    out->started_ns = (uint64_t)sqlite3_column_int64(s, 6);
+    out->duration_ns = (uint64_t)sqlite3_column_int64(s, 7);
+    out->received_ns = (uint64_t)sqlite3_column_int64(s, 8);
+    out->llm_calls = sqlite3_column_int64(s, 9);
+    out->prompt_tokens = sqlite3_column_int64(s, 10);
+    out->completion_tokens = sqlite3_column_int64(s, 11);
+    out->model = text(s, 12);
+    out->error_type = text(s, 13);
+    out->error_message = text(s, 14);
+    out->input_preview = text(s, 15);
+    out->output_preview = text(s, 16);
+    out->sequence = (uint64_t)sqlite3_column_int64(s, 17);
+}
+
+/* A cursor is the last row's key: 16 hexadecimal digits of started_ns, 32 of the id. */
+static bool read_cursor(const char *cursor, uint64_t *started_ns, uint8_t id[16])
+{
+    uint8_t bytes[24];
+    if (strlen(cursor) != 48)
+        return false;
+    for (int i = 0; i < 24; i++) {
+        unsigned value = 0;
+        for (int k = 0; k < 2; k++) {
+            char c = cursor[2 * i + k];
+            int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+            if (digit < 0)
+                return false;
+            value = value * 16 + (unsigned)digit;
+        }
+        bytes[i] = (uint8_t)value;
+    }
+    *started_ns = 0;
+    for (int i = 0; i < 8; i++)
+        *started_ns = *started_ns << 8 | bytes[i];
+    memcpy(id, bytes + 8, 16);
+    return *started_ns <= INT64_MAX;
+}
+
+static void write_cursor(char out[INF_STORE_CURSOR_SIZE], const inf_summary *last)
+{
+    int n = snprintf(out, INF_STORE_CURSOR_SIZE, "%016" PRIx64, last->started_ns);
+    for (int i = 0; i < 16; i++)
+        n += snprintf(out + n, INF_STORE_CURSOR_SIZE - (size_t)n, "%02x", last->trace_id[i]);
+}
+
+/* The WHERE of a filter. The status is written out, not bound, so that the partial index can be chosen. */
+static void where(char *sql, size_t size, const inf_store_filter *f, bool paged)
+{
+    size_t n = strlen(sql);
+    n += (size_t)snprintf(sql + n, size - n, " WHERE 1");
+    if (f->agent_id)
+        n += (size_t)snprintf(sql + n, size - n, " AND t.agent_id = ?1");
+    if (f->name)
+        n += (size_t)snprintf(sql + n, size - n, " AND t.name = ?2");
+    if (f->status >= 0)
+        n += (size_t)snprintf(sql + n, size - n, " AND t.status = %d", f->status);
+    if (f->from_ns)
+        n += (size_t)snprintf(sql + n, size - n, " AND t.started_ns >= ?3");
+    if (f->to_ns)
+        n += (size_t)snprintf(sql + n, size - n, " AND t.started_ns < ?4");
+    if (paged)
+        snprintf(sql + n, size - n, " AND (t.started_ns, t.id) < (?5, ?6)");
+}
+
+static void bind_filter(sqlite3_stmt *s, const inf_store_filter *f)
+{
+    if (f->agent_id)
+        sqlite3_bind_blob(s, 1, f->agent_id, 16, SQLITE_STATIC);
+    if (f->name)
+        sqlite3_bind_text(s, 2, f->name, -1, SQLITE_STATIC);
+    if (f->from_ns)
+        sqlite3_bind_int64(s, 3, f->from_ns > INT64_MAX ? INT64_MAX : (sqlite3_int64)f->from_ns);
+    if (f->to_ns)
+        sqlite3_bind_int64(s, 4, f->to_ns > INT64_MAX ? INT64_MAX : (sqlite3_int64)f->to_ns);
+}
+
+/* Steps through `s`, at most `limit` rows; *last gets the key of the last one handed out. */
+static int walk(inf_store *store, sqlite3_stmt *s, int limit, inf_store_row row, void *context, inf_summary *last,
+                bool *more)
+{
+    int step = SQLITE_DONE;
+    int given = 0;
+    while ((step = sqlite3_step(s)) == SQLITE_ROW) {
+        if (given == limit) {
+            *more = true;
+            return 0;
+        }
+        read_summary(s, last);
+        given++;
+        int rc = row(context, last);
+        if (rc != 0)
+            return rc;
+    }
+    return step == SQLITE_DONE ? 0 : inf_sqlite_error(store, step);
+}
+
+int inf_store_list(inf_store *store, const inf_store_filter *filter, inf_store_row row, void *context,
+                   char next_cursor[INF_STORE_CURSOR_SIZE])
+{
+    uint64_t started_ns = 0;
+    uint8_t id[16];
+    bool paged = filter->cursor && *filter->cursor;
+    if (next_cursor)
+        next_cursor[0] = 0;
+    if (paged && !read_cursor(filter->cursor, &started_ns, id))
+        return INF_EINVAL;
+
+    char sql[1024] = "SELECT " INF_SQLITE_SUMMARY_COLUMNS;
+    where(sql, sizeof sql, filter, paged);
+    size_t n = strlen(sql);
+    snprintf(sql + n, sizeof sql - n, " ORDER BY t.started_ns DESC, t.id DESC LIMIT ?7");
+    sqlite3_stmt *s;
+    int rc = inf_sqlite_prepare(store, &s, sql);
+    if (rc < 0)
+        return rc;
+    int limit = filter->limit > 0 ? filter->limit : 50;
+    bind_filter(s, filter);
+    if (paged) {
+        sqlite3_bind_int64(s, 5, (sqlite3_int64)started_ns);
+        sqlite3_bind_blob(s, 6, id, 16, SQLITE_STATIC);
+    }
+    sqlite3_bind_int64(s, 7, (sqlite3_int64)limit + 1);
+    inf_summary last = {0};
+    bool more = false;
+    rc = walk(store, s, limit, row, context, &last, &more);
+    if (more && next_cursor)
+        write_cursor(next_cursor, &last);
+    sqlite3_finalize(s);
+    return rc;
+}
+
+int64_t inf_store_count(inf_store *store, const inf_store_filter *filter)
+{
+    char sql[512] = "SELECT count(*) FROM traces t";
+    where(sql, sizeof sql, filter, false);
+    sqlite3_stmt *s;
+    int rc = inf_sqlite_prepare(store, &s, sql);
+    if (rc < 0)
+        return rc;
+    bind_filter(s, filter);
+    int step = sqlite3_step(s);
+    int64_t count = step == SQLITE_ROW ? sqlite3_column_int64(s, 0) : inf_sqlite_error(store, step);
+    sqlite3_finalize(s);
+    return count;
+}
+
+static int read_body(inf_store *store, sqlite3_stmt *s, char **body, size_t *body_length)
+{
+    int encoding = sqlite3_column_int(s, 0);
+    sqlite3_int64 length = sqlite3_column_int64(s, 1);
+    const void *bytes = sqlite3_column_blob(s, 2);
+    size_t stored = (size_t)sqlite3_column_bytes(s, 2);
+    if (length < 0 || length > MAX_BODY || (encoding == 0 && stored != (size_t)length) || encoding > 1)
+        return INF_EBADMSG;
+    char *out = malloc((size_t)length + 1);
+    if (!out)
+        return INF_ENOMEM;
+    if (encoding == 1) {
+        size_t n = ZSTD_decompressDCtx(store->decompressor, out, (size_t)length, bytes, stored);
+        if (n != (size_t)length) {
+            free(out);
+            return INF_EBADMSG;
+        }
+    } else if (length > 0) {
+        memcpy(out, bytes, (size_t)length);
+    }
+    out[length] = 0;
+    *body = out;
+    *body_length = (size_t)length;
+    return 0;
+}
+
+/* Moves the summary's text into memory of the handle: a statement that stays open would keep its snapshot. */
+static int keep_texts(inf_store *store, inf_summary *summary)
+{
+    const char **texts[] = {&summary->agent_name,    &summary->name,          &summary->model,
+                            &summary->error_type,    &summary->error_message, &summary->input_preview,
+                            &summary->output_preview};
+    size_t total = 0;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        total += *texts[i] ? strlen(*texts[i]) + 1 : 0;
+    char *memory = malloc(total + 1);
+    if (!memory)
+        return INF_ENOMEM;
+    free(store->texts);
+    store->texts = memory;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        if (!*texts[i])
+            continue;
+        size_t length = strlen(*texts[i]) + 1;
+        memcpy(memory, *texts[i], length);
+        *texts[i] = memory;
+        memory += length;
+    }
+    return 0;
+}
+
+static int get_body(inf_store *store, uint64_t sequence, char **body, size_t *body_length)
+{
+    sqlite3_stmt *s = inf_sqlite_statement(store, INF_STMT_BODY_GET);
+    if (!s)
+        return INF_EIO;
+    sqlite3_bind_int64(s, 1, (sqlite3_int64)sequence);
+    int step = sqlite3_step(s);
+    int rc = step == SQLITE_ROW    ? read_body(store, s, body, body_length)
+             : step == SQLITE_DONE ? INF_EBADMSG
+                                   : inf_sqlite_error(store, step);
+    sqlite3_reset(s);
+    return rc;
+}
+
+int inf_store_get(inf_store *store, const uint8_t trace_id[16], inf_summary *summary, char **body, size_t *body_length)
+{
+    /* The body is read while the first statement is open, so that both are of one snapshot: a trace that is replaced in
+     * between gets another sequence number. */
+    static const char sql[] = "SELECT " INF_SQLITE_SUMMARY_COLUMNS " WHERE t.id = ?1";
+    sqlite3_stmt *s;
+    int rc = inf_sqlite_prepare(store, &s, sql);
+    if (rc < 0)
+        return rc;
+    sqlite3_bind_blob(s, 1, trace_id, 16, SQLITE_STATIC);
+    int step = sqlite3_step(s);
+    if (step == SQLITE_ROW) {
+        read_summary(s, summary);
+        rc = keep_texts(store, summary);
+        if (rc == 0)
+            rc = get_body(store, summary->sequence, body, body_length);
+    } else {
+        rc = step == SQLITE_DONE ? INF_ENOTFOUND : inf_sqlite_error(store, step);
+    }
+    sqlite3_finalize(s);
+    return rc;
+}
+
+int inf_store_changes(inf_store *store, uint64_t sequence, int limit, inf_store_row row, void *context)
+{
+    sqlite3_stmt *s;
+    int rc =
+        inf_sqlite_prepare(store, &s, "SELECT " INF_SQLITE_SUMMARY_COLUMNS " WHERE t.seq > ?1 ORDER BY t.seq LIMIT ?2");
+    if (rc < 0)
+        return rc;
+    sqlite3_bind_int64(s, 1, sequence > INT64_MAX ? INT64_MAX : (sqlite3_int64)sequence);
+    sqlite3_bind_int(s, 2, limit);
+    inf_summary last = {0};
+    bool more = false;
+    rc = walk(store, s, limit, row, context, &last, &more);
+    sqlite3_finalize(s);
+    return rc;
+}
+
+int inf_store_sequence(inf_store *store, uint64_t *out)
+{
+    sqlite3_stmt *s = inf_sqlite_statement(store, INF_STMT_SEQUENCE_GET);
+    if (!s)
+        return INF_EIO;
+    int step = sqlite3_step(s);
+    int rc = 0;
+    if (step == SQLITE_ROW)
+        *out = (uint64_t)sqlite3_column_int64(s, 0);
+    else
+        rc = inf_sqlite_error(store, step);
+    sqlite3_reset(s);
+    return rc;
+}

@@ -1,0 +1,85 @@
+/* The SQLite schema, as a list of steps from one version to the next; PRAGMA user_version says where a file stands.
+ *
+ * traces    one row a trace: what a list shows. Its key is the sequence number of the last change, so that new rows go
+ * to the end of the table and "what changed since N" is a range of the key. A trace that is replaced moves. bodies the
+ * body of the same sequence number, apart, so that lists never read past it. encoding 0: as it came, 1: zstd. agents
+ * salted hashes only. A revoked agent stays: its traces keep their name. tokens    digests of log-in links and
+ * sessions. meta      'sequence': the last sequence number given.
+ *
+ * Steps are never edited once released, only added to. */
+#include <stdio.h>
+
+#include "store/sqlite.h"
+
+static const char *const migrations[] = {
+    "CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
+    "INSERT INTO meta VALUES('sequence', 0);"
+    "CREATE TABLE agents("
+    "  id BLOB NOT NULL UNIQUE, name TEXT NOT NULL, created_ns INTEGER NOT NULL, revoked_ns INTEGER,"
+    "  salt BLOB NOT NULL, hash BLOB NOT NULL, iterations INTEGER NOT NULL);"
+    "CREATE TABLE traces("
+    "  seq INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, parent_id BLOB, agent_id BLOB NOT NULL, name TEXT NOT NULL,"
+    "  status INTEGER NOT NULL, started_ns INTEGER NOT NULL, duration_ns INTEGER NOT NULL, received_ns INTEGER NOT "
+    "NULL,"
+    "  llm_calls INTEGER NOT NULL, prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL,"
+    "  model TEXT, error_type TEXT, error_message TEXT, input_preview TEXT, output_preview TEXT);"
+    "CREATE INDEX traces_started ON traces(started_ns, id);"
+    "CREATE INDEX traces_name ON traces(name, started_ns, id);"
+    "CREATE INDEX traces_agent ON traces(agent_id, started_ns, id);"
+    /* Most traces end well: only the others are worth an index. */
+    "CREATE INDEX traces_status ON traces(status, started_ns, id) WHERE status <> 1;"
+    "CREATE TABLE bodies(seq INTEGER PRIMARY KEY, encoding INTEGER NOT NULL, length INTEGER NOT NULL, body BLOB NOT "
+    "NULL);"
+    "CREATE TABLE tokens(digest BLOB PRIMARY KEY, kind INTEGER NOT NULL, expires_ns INTEGER NOT NULL) WITHOUT ROWID;",
+};
+
+enum { NEWEST = sizeof migrations / sizeof migrations[0] };
+
+static int user_version(inf_store *store, int *out)
+{
+    sqlite3_stmt *s;
+    int rc = inf_sqlite_prepare(store, &s, "PRAGMA user_version");
+    if (rc < 0)
+        return rc;
+    if (sqlite3_step(s) == SQLITE_ROW)
+        *out = sqlite3_column_int(s, 0);
+    else
+        rc = inf_sqlite_error(store, sqlite3_errcode(store->db));
+    sqlite3_finalize(s);
+    return rc;
+}
+
+static int execute(inf_store *store, const char *sql)
+{
+    int code = sqlite3_exec(store->db, sql, NULL, NULL, NULL);
+    return code == SQLITE_OK ? 0 : inf_sqlite_error(store, code);
+}
+
+int inf_sqlite_migrate(inf_store *store)
+{
+    int version = 0;
+    int rc = user_version(store, &version);
+    if (rc < 0 || version == NEWEST)
+        return rc;
+    if (version < 0 || version > NEWEST) {
+        snprintf(store->message, sizeof store->message,
+                 "the store was written by a newer version (schema %d, known %d)", version, (int)NEWEST);
+        return INF_EBADMSG;
+    }
+    rc = execute(store, "BEGIN IMMEDIATE");
+    if (rc < 0)
+        return rc;
+    rc = user_version(store, &version); /* another process may have been faster */
+    for (; rc == 0 && version < NEWEST; version++) {
+        char pragma[48];
+        rc = execute(store, migrations[version]);
+        snprintf(pragma, sizeof pragma, "PRAGMA user_version = %d", version + 1);
+        if (rc == 0)
+            rc = execute(store, pragma);
+    }
+    if (rc == 0)
+        rc = execute(store, "COMMIT");
+    if (rc < 0)
+        sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    return rc;
+}
