@@ -1,7 +1,8 @@
-/* The page's files, compiled into the binary: one entry a file, made at build time from the page's build (ui/embed.mjs).
+/* The page's files, compiled into the binary: one entry a file, made at build time from the page's build
+ * (ui/embed.mjs).
  *
- * With INF_HAVE_PAGE defined the table is linked in (library infinium_page); without it (no npm, or -DINF_PAGE=OFF) there
- * is none, and the receiver answers with the plain page that it has itself. The entry "/" answers every GET under
+ * With INF_HAVE_PAGE defined the table is linked in (library infinium_page); without it (no npm, or -DINF_PAGE=OFF)
+ * there is none, and the receiver answers with the plain page that it has itself. The entry "/" answers every GET under
  * "/traces/" as well: the page reads its state out of the address. */
 #ifndef INF_HTTP_PAGE_H
 #define INF_HTTP_PAGE_H
