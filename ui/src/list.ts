@@ -1,0 +1,167 @@
+// The list of traces as the page holds it: newest first, filled from pages of the API and from live events, bounded.
+// While the reader has scrolled, new traces wait (`waiting`) and nothing moves under their eyes.
+import { ApiError, type Filter, listTraces, type Summary } from './api';
+import { Store } from './store';
+
+const PAGE = 100; // rows a request
+const KEPT = 5000; // rows held; older ones are asked for again
+const WAITING = 1000; // traces that wait; more than that is a reload
+
+const time = (trace: Summary) => Date.parse(trace.started_at);
+
+/** Newest first: started_at, then id, as the API sorts. */
+export function order(a: Summary, b: Summary): number {
+  return (
+    time(b) - time(a) ||
+    (a.started_at < b.started_at ? 1 : a.started_at > b.started_at ? -1 : 0) ||
+    (a.trace_id < b.trace_id ? 1 : a.trace_id > b.trace_id ? -1 : 0)
+  );
+}
+
+export class TraceList extends Store {
+  rows: Summary[] = [];
+  waiting = new Map<string, Summary>();
+  filter: Filter = {};
+  loading = false;
+  loaded = false;
+  error: string | null = null;
+  /** Ids that came in live, for the moment in which they are marked as new. */
+  fresh = new Set<string>();
+  /** Whether new rows may come in at the top: the view sets it as the reader scrolls. */
+  atTop = true;
+  private cursor: string | null = null;
+  private trimmed = false;
+  private request: AbortController | null = null;
+
+  get more(): boolean {
+    return this.cursor !== null || this.trimmed;
+  }
+
+  get(id: string): Summary | undefined {
+    return this.rows.find((row) => row.trace_id === id) ?? this.waiting.get(id);
+  }
+
+  /** Shows another selection, from its newest trace on. */
+  show(filter: Filter) {
+    this.filter = filter;
+    this.rows = [];
+    this.loaded = false;
+    return this.reload();
+  }
+
+  /** Reads the newest page again; rows stay on the screen until it is there. */
+  async reload() {
+    this.waiting.clear();
+    this.fresh.clear();
+    await this.fetch({}, (page, next) => {
+      this.rows = page;
+      this.cursor = next;
+      this.trimmed = false;
+      this.loaded = true;
+    });
+  }
+
+  /** After a lost connection: merges the newest page, or starts over when it does not reach what is here. */
+  async heal() {
+    if (!this.loaded) return this.reload();
+    await this.fetch({}, (page, next) => {
+      const known = new Set(this.rows.map((row) => row.trace_id));
+      if (next === null || page.some((row) => known.has(row.trace_id))) this.take(page);
+      else {
+        this.rows = page;
+        this.cursor = next;
+        this.trimmed = false;
+        this.waiting.clear();
+      }
+    });
+  }
+
+  /** The next older page. */
+  async loadMore() {
+    if (this.loading || !this.more) return;
+    const last = this.rows.at(-1);
+    // `to` excludes its own instant, so a trimmed list asks one millisecond later and drops what it has already.
+    const older = this.trimmed && last ? { to: new Date(time(last) + 1).toISOString() } : { cursor: this.cursor ?? '' };
+    await this.fetch(older, (page, next) => {
+      const known = new Set(this.rows.map((row) => row.trace_id));
+      this.rows = this.rows.concat(page.filter((row) => !known.has(row.trace_id)));
+      this.cursor = next;
+      this.trimmed = false;
+    });
+  }
+
+  /** Lets what waited come in. */
+  reveal() {
+    if (this.waiting.size >= WAITING) return this.reload();
+    const traces = [...this.waiting.values()];
+    this.waiting.clear();
+    this.insert(traces);
+    this.changed();
+    return undefined;
+  }
+
+  /** New or changed traces, from the live stream. */
+  take(traces: Summary[]) {
+    const index = new Map(this.rows.map((row, i) => [row.trace_id, i]));
+    const added: Summary[] = [];
+    for (const trace of traces) {
+      const at = index.get(trace.trace_id);
+      const wanted = this.matches(trace);
+      if (at !== undefined) {
+        // A row that no longer matches stays until the next load: rows do not vanish while one reads them.
+        this.rows[at] = trace;
+      } else if (this.waiting.has(trace.trace_id)) {
+        if (wanted) this.waiting.set(trace.trace_id, trace);
+        else this.waiting.delete(trace.trace_id);
+      } else if (wanted && !this.older(trace)) added.push(trace);
+    }
+    this.rows = this.rows.slice();
+    if (this.atTop) this.insert(added);
+    else for (const trace of added) if (this.waiting.size < WAITING) this.waiting.set(trace.trace_id, trace);
+    this.changed();
+  }
+
+  private insert(traces: Summary[]) {
+    if (traces.length === 0) return;
+    for (const trace of traces) this.fresh.add(trace.trace_id);
+    this.rows = this.rows.concat(traces).sort(order);
+    if (this.rows.length > KEPT && this.atTop) {
+      this.rows.length = KEPT;
+      this.trimmed = true;
+    }
+    window.setTimeout(() => {
+      for (const trace of traces) this.fresh.delete(trace.trace_id);
+      this.changed();
+    }, 1600);
+  }
+
+  /** Older than the last row while there are more pages: it will come with them. */
+  private older(trace: Summary): boolean {
+    const last = this.rows.at(-1);
+    return this.more && last !== undefined && order(trace, last) > 0;
+  }
+
+  private matches(trace: Summary): boolean {
+    const { status, name, agent } = this.filter;
+    return (!status || trace.status === status) && (!name || trace.name === name) && (!agent || trace.agent_id === agent);
+  }
+
+  private async fetch(extra: object, done: (page: Summary[], next: string | null) => void) {
+    this.request?.abort();
+    const request = new AbortController();
+    this.request = request;
+    this.loading = true;
+    this.changed();
+    try {
+      const answer = await listTraces({ ...this.filter, limit: PAGE, ...extra }, request.signal);
+      if (request.signal.aborted) return;
+      this.error = null;
+      done(answer.traces, answer.next_cursor);
+    } catch (error) {
+      if (request.signal.aborted) return;
+      this.error = error instanceof ApiError ? error.message : 'The list could not be read.';
+    }
+    this.loading = false;
+    this.changed();
+  }
+}
