@@ -39,6 +39,14 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.xfail(strict=True, reason=f"published client, point {mark.args[0]}"))
 
 
+@functools.lru_cache(maxsize=None)
+def _one_ssl_context(*args, **kwargs):
+    """httpx reads the certificate store for each client (30 ms); the tests speak plain HTTP."""
+    from httpx._config import create_ssl_context
+
+    return create_ssl_context(*args, **kwargs)
+
+
 @pytest.fixture
 def impl():
     return IMPL
@@ -65,6 +73,7 @@ def surroundings(monkeypatch, tmp_path):
 
         monkeypatch.setattr("infinium.client.exponential_backoff", tenth)
         monkeypatch.setattr(utils, "exponential_backoff", tenth)
+        monkeypatch.setattr("httpx._transports.default.create_ssl_context", _one_ssl_context)
     level = logging.getLogger("infinium").level
     yield
     logging.getLogger("infinium").setLevel(level)

@@ -60,10 +60,22 @@ def test_base_url_with_a_path(api, server):
     assert server.requests[0].path == f"/deep/er/agents/{AGENT}/trace"
 
 
-def test_agent_id_is_stripped_in_the_path(api, server):
-    api.options(agent_id=f" {AGENT.upper()} ")
+def test_agent_id_in_upper_case(api, server):
+    api.options(agent_id=AGENT.upper())
     send(api)
     assert server.requests[0].path.endswith(f"/agents/{AGENT.upper()}/trace")
+
+
+@differs("id-spaces", "an agent id with spaces around it is stripped in the header too")
+def test_agent_id_with_spaces(api, server):
+    api.options(agent_id=f" {AGENT} ", max_retries=0)
+    if PUBLISHED:
+        with pytest.raises(Exception, match="Illegal header value"):
+            send(api)
+    else:
+        send(api)
+        assert server.requests[0].header("x-agent-id") == AGENT
+        assert server.requests[0].path.endswith(f"/agents/{AGENT}/trace")
 
 
 def test_connections_are_kept(api, server):

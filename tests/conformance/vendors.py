@@ -24,7 +24,7 @@ def _last_text(messages):
 def vendor(request: Request) -> Answer:
     path = request.path.split("?")[0]
     body = json.loads(request.body) if request.body else {}
-    if "generateContent" in path.lower() or ":streamgenerate" in path.lower():
+    if "generatecontent" in path.lower():
         return _google(path, body)
     model = body.get("model", "")
     if model == "fail":
