@@ -25,8 +25,8 @@
 #include "serve.h"
 
 #define POLL_MS 50
-#define ARRIVE_MS 30000 /* after the program's end, for what it left */
-#define QUIET_MS 1500   /* without expectations: so long nothing new, and it is taken for all */
+#define WAIT_S 30
+#define QUIET_MS 1500 /* without expectations: so long nothing new, and it is taken for all */
 #define PAGE_ROWS 500
 #define LOOPBACK "127.0.0.1,localhost,::1"
 
@@ -40,8 +40,9 @@ static void on_signal(int number)
 
 typedef struct demo {
     char dir[CLI_PATH_SIZE];
-    bool own_dir; /* made here, removed here */
-    bool stay;    /* serve until Ctrl-C */
+    bool own_dir;     /* made here, removed here */
+    bool stay;        /* serve until Ctrl-C */
+    uint64_t wait_ms; /* after the program's end, for what it left */
     inf_receiver *receiver;
     inf_store *store;
     char id[INF_AGENT_ID_SIZE], secret[INF_AGENT_SECRET_SIZE];
@@ -167,7 +168,7 @@ static void wait_for_rest(demo *d, bool expects)
         if (rows > 0)
             last = now;
         bool done = expects ? cli_expected_complete(&d->expected) : (now - last) / 1000000 > QUIET_MS;
-        if (ended || rows < 0 || done || (now - begun) / 1000000 > ARRIVE_MS)
+        if (ended || rows < 0 || done || (now - begun) / 1000000 > d->wait_ms)
             return;
         struct timespec pause = {.tv_nsec = POLL_MS * 1000000L};
         nanosleep(&pause, NULL);
@@ -233,10 +234,12 @@ int cmd_demo(int argc, char **argv)
 {
     const char *data = NULL, *address = "127.0.0.1:0", *expect = NULL;
     bool once = false;
+    int64_t wait_s = WAIT_S;
     const cli_option options[] = {
         {"--data", CLI_TEXT, &data, "DIR", "keep the traces here (default: a temporary directory)", NULL},
         {"--listen", CLI_TEXT, &address, "HOST:PORT", "where to listen (default: 127.0.0.1, a free port)", NULL},
         {"--expect", CLI_TEXT, &expect, "FILE", "traces that must arrive: lines `COUNT STATUS NAME`", NULL},
+        {"--wait", CLI_INT, &wait_s, "SECONDS", "for traces after the program's end, at most (default: 30)", NULL},
         {"--once", CLI_FLAG, &once, NULL, "end when all has arrived, in a terminal too", NULL},
     };
     const cli_syntax syntax = {
@@ -264,6 +267,7 @@ int cmd_demo(int argc, char **argv)
     demo *d = calloc(1, sizeof *d);
     if (!d)
         return cli_error("%s", inf_strerror(INF_ENOMEM));
+    d->wait_ms = (uint64_t)(wait_s < 3600 ? wait_s : 3600) * 1000;
     const char *ci = getenv("CI");
     d->stay = !once && !(ci && *ci) && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
     code = run(d, data, address, expect, arguments.rest);

@@ -1,0 +1,207 @@
+"""The command line's surface: what scripts rely on."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import uuid
+
+import pytest
+from conftest import COMMAND, clean_environment, infinium, post_trace, wait_for
+
+COMMANDS = ["serve", "agent", "agent create", "agent list", "agent revoke", "ls", "show", "tail", "demo", "version"]
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help(command):
+    done = infinium(*command.split(), "--help")
+    assert "usage: infinium" in done.stdout
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "arguments, hint",
+    [
+        (["sevre"], "did you mean 'infinium serve'"),
+        (["frobnicate"], "unknown command 'frobnicate'"),
+        (["ls", "--jsno"], "did you mean '--json'"),
+        (["ls", "--status", "fine"], "there are ok, error, running and interrupted"),
+        (["ls", "--limit", "many"], "wants a number"),
+        (["ls", "--from", "yesterday"], "2026-11-23T08:00:00Z"),
+        (["show"], "ID is missing"),
+        (["agent", "crate", "x"], "did you mean 'infinium agent create'"),
+        (["agent", "create"], "NAME is missing"),
+        (["agent", "create", "x", "--secret", "short"], "8"),
+        (["agent", "create", "x", "--id", "no-uuid"], "UUID"),
+        (["agent", "revoke", "me"], "UUID"),
+    ],
+)
+def test_wrong_usage_says_what_to_type(arguments, hint, tmp_path):
+    done = infinium(*arguments, check=False, INFINIUM_DATA=tmp_path / "data")
+    assert done.returncode == 2
+    assert hint in done.stderr
+    assert "--help" in done.stderr
+    assert done.stdout == ""
+
+
+def test_version():
+    assert re.fullmatch(r"infinium \d+\.\d+\.\d+\n", infinium("version").stdout)
+    assert infinium("--version").stdout == infinium("version").stdout
+    assert json.loads(infinium("version", "--json").stdout)["version"]
+
+
+def test_no_data_is_an_error_of_its_own(tmp_path):
+    done = infinium("ls", "--data", tmp_path / "none", check=False)
+    assert done.returncode == 1
+    assert str(tmp_path / "none") in done.stderr
+    assert not (tmp_path / "none").exists()
+
+
+def test_default_directory(tmp_path):
+    made = json.loads(infinium("agent", "create", "A", "--json", XDG_STATE_HOME=tmp_path).stdout)
+    assert (tmp_path / "infinium" / "data").is_dir()
+    home = json.loads(infinium("agent", "create", "B", "--json", HOME=tmp_path / "home", XDG_STATE_HOME="").stdout)
+    assert (tmp_path / "home" / ".local" / "state" / "infinium" / "data").is_dir()
+    assert made["agent_id"] != home["agent_id"]
+
+
+def test_agents_without_a_receiver(tmp_path):
+    data = tmp_path / "data"
+    made = json.loads(infinium("agent", "create", "First", "--data", data, "--json").stdout)
+    assert str(uuid.UUID(made["agent_id"])) == made["agent_id"]
+    assert len(made["agent_secret"]) >= 16
+    chosen = str(uuid.uuid4())
+    again = infinium("agent", "create", "Second", "--data", data, "--json", "--id", chosen, "--secret", "my-own-secret")
+    assert json.loads(again.stdout) == {"agent_id": chosen, "agent_secret": "my-own-secret", "name": "Second"}
+    taken = infinium("agent", "create", "Third", "--data", data, "--id", chosen, check=False)
+    assert taken.returncode == 1 and chosen in taken.stderr
+    agents = [json.loads(line) for line in infinium("agent", "list", "--data", data, "--json").stdout.splitlines()]
+    assert [(a["name"], a["revoked"]) for a in agents] == [("First", False), ("Second", False)]
+    infinium("agent", "revoke", chosen, "--data", data)
+    assert "revoked" in infinium("agent", "list", "--data", data).stdout
+    unknown = infinium("agent", "revoke", str(uuid.uuid4()), "--data", data, check=False)
+    assert unknown.returncode == 1
+    for path in data.rglob("*"):
+        if path.is_file():
+            assert b"my-own-secret" not in path.read_bytes(), path  # only a hash is kept
+
+
+def test_agent_is_known_to_a_running_receiver(receiver):
+    agent = receiver.create_agent("Late", "--secret", "a-secret-of-mine")
+    assert post_trace(receiver, agent)["success"] is True
+
+
+def test_ls_and_show(receiver, agent):
+    ids = {}
+    for i in range(5):
+        members = {"name": f"Trace {i % 2}", "current_datetime": f"2026-11-23T02:00:0{i}.000000Z"}
+        if i == 4:
+            members["errors"] = [{"error_type": "ValueError", "message": "boom", "stack_trace": "Traceback ..."}]
+        ids[i] = post_trace(receiver, agent, **members)["traceId"]
+    rows = receiver.ls()
+    assert [r["trace_id"] for r in rows] == [ids[i].replace("-", "") for i in (4, 3, 2, 1, 0)]
+    assert {"trace_id", "name", "status", "started_at", "duration_s"} <= set(rows[0])
+    assert rows[0]["status"] == "error" and rows[1]["status"] == "ok"
+    assert rows[0]["duration_s"] == 0.5
+    assert rows[0]["started_at"].startswith("2026-11-23T02:00:03.5")
+    assert len(receiver.ls("--limit", "2")) == 2
+    assert len(receiver.ls("--name", "Trace 1")) == 2
+    assert len(receiver.ls("--status", "ok")) == 4
+    assert len(receiver.ls("--from", "2026-11-23T02:00:02Z")) == 2
+    assert len(receiver.ls("--to", "2026-11-23T02:00:02Z")) == 3
+    assert len(receiver.ls("--agent", agent["agent_id"])) == 5
+    assert len(receiver.ls("--agent", str(uuid.uuid4()))) == 0
+    assert receiver.count() == 5
+    assert receiver.count("--status", "error") == 1
+
+    table = infinium("ls", "--data", receiver.data).stdout
+    assert table.splitlines()[0].split()[:4] == ["trace", "started", "duration", "status"]
+    assert "\033" not in table
+    for text in (ids[0], ids[0].replace("-", ""), ids[0][:13], ids[0].upper()):
+        assert receiver.show(text)["trace_id"] == ids[0].replace("-", "")
+    shown = infinium("show", ids[4], "--data", receiver.data).stdout
+    assert "ValueError: boom" in shown and "Traceback ..." in shown
+    unknown = infinium("show", "0" * 31 + "1", "--data", receiver.data, check=False)
+    assert unknown.returncode == 1 and "there is no trace" in unknown.stderr
+
+
+def test_more_than_a_page(receiver, agent):
+    for i in range(60):
+        post_trace(receiver, agent, name=f"Many {i}")
+    assert len(infinium("ls", "--data", receiver.data).stdout.splitlines()) == 52  # heading, 50 rows, a hint
+    assert len(receiver.ls()) == 60
+    assert len({t["trace_id"] for t in receiver.ls("--limit", "55")}) == 55
+
+
+def test_ambiguous_prefix(receiver, agent):
+    for last in "12":
+        post_trace(receiver, agent, trace_id="abcdef" + "0" * 25 + last)
+    done = infinium("show", "abcdef", "--data", receiver.data, check=False)
+    assert done.returncode == 1 and "more than one" in done.stderr
+    short = infinium("show", "abc", "--data", receiver.data, check=False)
+    assert short.returncode == 1
+
+
+def test_terminal_is_safe_from_a_trace(receiver, agent):
+    post_trace(receiver, agent, name="evil\033[2Jname", input_summary="\033]0;title\007")
+    (trace,) = receiver.ls()
+    assert trace["name"] == "evil\033[2Jname"  # data is data
+    for done in (infinium("ls", "--data", receiver.data), infinium("show", trace["trace_id"], "--data", receiver.data)):
+        assert "\033" not in done.stdout and "\007" not in done.stdout
+
+
+def test_reader_that_goes_away(receiver, agent):
+    for i in range(200):
+        post_trace(receiver, agent, input_summary="x" * 200)
+    process = subprocess.Popen(
+        [COMMAND, "ls", "--data", str(receiver.data), "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=clean_environment(),
+    )
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait(30) in (0, 1)
+
+
+def test_tail_follows(receiver, agent):
+    process = subprocess.Popen(
+        [COMMAND, "tail", "--data", str(receiver.data), "--json", "--limit", "2", "--all"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=clean_environment(),
+    )
+    post_trace(receiver, agent, name="One")
+    assert json.loads(process.stdout.readline())["name"] == "One"
+    post_trace(receiver, agent, name="Two")
+    assert json.loads(process.stdout.readline())["name"] == "Two"
+    assert process.wait(30) == 0
+    process.stdout.close()
+
+
+def test_second_receiver_on_the_directory_is_refused(receiver):
+    done = infinium("serve", "--data", receiver.data, "--listen", "127.0.0.1:0", check=False)
+    assert done.returncode == 1
+    assert str(receiver.data) in done.stderr or "another" in done.stderr
+
+
+def test_bad_address(tmp_path):
+    for address in ("nonsense", "127.0.0.1:99999", "127.0.0.1"):
+        done = infinium("serve", "--data", tmp_path / "data", "--listen", address, check=False)
+        assert done.returncode in (1, 2), address
+        assert done.stderr != ""
+
+
+def test_sigint_ends_the_receiver_too(receiver):
+    receiver.process.send_signal(signal.SIGINT)
+    assert receiver.process.wait(30) == 0
+
+
+def test_data_directory_is_private(receiver, agent):
+    post_trace(receiver, agent)
+    wait_for("the database", lambda: list(receiver.data.glob("*.db")))
+    for path in [receiver.data, *receiver.data.rglob("*")]:
+        assert os.stat(path).st_mode & 0o077 == 0, path

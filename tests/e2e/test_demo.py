@@ -1,0 +1,50 @@
+"""`infinium demo`, with the example programs, with samples of its own, and when something is missing."""
+
+import sys
+
+import pytest
+from conftest import ROOT, infinium
+
+EXAMPLES = ROOT / "examples"
+
+
+@pytest.mark.timeout(180)
+def test_examples(tmp_path):
+    expected = (EXAMPLES / "expected.txt").read_text()
+    done = infinium("demo", "--once", "--expect", EXAMPLES / "expected.txt", "--", sys.executable, EXAMPLES / "run_all.py")
+    for line in expected.splitlines():
+        if line and not line.startswith("#"):
+            count, status, name = line.split(None, 2)
+            rows = [row for row in done.stdout.splitlines() if row.endswith("  " + name) and f"  {status}  " in row]
+            assert len(rows) == int(count), name
+    assert "/login?token=" in done.stdout
+    assert done.stderr == ""
+
+
+def test_samples():
+    done = infinium("demo")
+    assert "Sample: Research Agent" in done.stdout
+    assert "all expected traces arrived" in done.stdout
+
+
+def test_missing_trace_is_named(tmp_path):
+    wanted = tmp_path / "wanted.txt"
+    wanted.write_text("1 ok Never Made\n")
+    done = infinium("demo", "--wait", "1", "--expect", wanted, "--", sys.executable, "-c", "pass", check=False)
+    assert done.returncode == 1
+    assert "missing: Never Made (ok), 0 of 1" in done.stderr
+
+
+def test_failing_program_is_told(tmp_path):
+    done = infinium("demo", "--wait", "1", "--", sys.executable, "-c", "print('hello'); raise SystemExit(3)", check=False)
+    assert done.returncode == 1
+    assert "exit code 3" in done.stderr
+    assert "| hello" in done.stdout
+    missing = infinium("demo", "--", tmp_path / "no-such-program", check=False)
+    assert missing.returncode == 1
+    assert "no-such-program" in missing.stderr
+
+
+def test_data_directory_is_kept(tmp_path):
+    infinium("demo", "--data", tmp_path / "kept")
+    assert int(infinium("ls", "--data", tmp_path / "kept", "--count").stdout) == 4
