@@ -294,3 +294,21 @@ int inf_store_sequence(inf_store *store, uint64_t *out)
     sqlite3_reset(s);
     return rc;
 }
+
+int inf_store_find(inf_store *store, const uint8_t low[16], const uint8_t high[16], int limit, inf_store_row row,
+                   void *context)
+{
+    sqlite3_stmt *s;
+    int rc = inf_sqlite_prepare(
+        store, &s, "SELECT " INF_SQLITE_SUMMARY_COLUMNS " WHERE t.id BETWEEN ?1 AND ?2 ORDER BY t.id LIMIT ?3");
+    if (rc < 0)
+        return rc;
+    sqlite3_bind_blob(s, 1, low, 16, SQLITE_STATIC);
+    sqlite3_bind_blob(s, 2, high, 16, SQLITE_STATIC);
+    sqlite3_bind_int(s, 3, limit);
+    inf_summary last = {0};
+    bool more = false;
+    rc = walk(store, s, limit, row, context, &last, &more);
+    sqlite3_finalize(s);
+    return rc;
+}
