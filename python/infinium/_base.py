@@ -1,0 +1,158 @@
+"""What the sync and the async client share: arguments, the decorator, counts. No thread, no request: those are in C."""
+
+import os
+
+from . import _core
+from ._trace import make_decorator
+from .exceptions import ValidationError
+
+
+class _Default(str):
+    """A default that can be told from the same text given by the caller."""
+
+
+DEFAULT_BASE_URL = _Default("https://platform.i42m.ai/api/v1")
+USER_AGENT = "infinium-python/" + _core.VERSION
+#: Seconds that close() waits for undelivered traces when it is not told; what is left stays in the journal.
+CLOSE_TIMEOUT = 5.0
+
+
+class FlushResult:
+    """Where this client's finished traces are. `delivered`: the receiver has them. `pending`: kept, not acknowledged yet.
+    `lost`: gone, because the journal was full or there was none. `set_aside`: the receiver refused them for good; they
+    are in rejected.ndjson of the journal directory. `counts`: all of stats()."""
+
+    __slots__ = ("delivered", "pending", "lost", "set_aside", "counts")
+
+    def __init__(self, counts):
+        self.counts = counts
+        self.delivered = counts["acknowledged"]
+        self.pending = counts["pending"]
+        self.lost = counts["refused"]
+        self.set_aside = counts["set_aside"]
+
+    def __bool__(self):
+        return not (self.pending or self.lost or self.set_aside)
+
+    def __repr__(self):
+        return (
+            f"FlushResult(delivered={self.delivered}, pending={self.pending}, lost={self.lost}, "
+            f"set_aside={self.set_aside})"
+        )
+
+
+def _credential(value, variable, field, shortest):
+    if value is None:
+        value = os.environ.get(variable)
+    if not isinstance(value, str) or not value.strip():
+        raise ValidationError(f"{field} is required (argument {field} or environment variable {variable})", field=field)
+    if len(value.strip()) < shortest:
+        raise ValidationError(f"{field} must have at least {shortest} characters", field=field)
+    try:
+        value.encode("ascii" if field == "agent_secret" else "utf-8")
+    except UnicodeEncodeError:
+        raise ValidationError(f"{field} must be plain text", field=field) from None
+    if any(ord(c) < 32 or ord(c) == 127 for c in value.strip()):
+        raise ValidationError(f"{field} must not hold control characters", field=field)
+    return value
+
+
+def _url(value):
+    if value is DEFAULT_BASE_URL or value is None:
+        value = os.environ.get("INFINIUM_BASE_URL") or str(DEFAULT_BASE_URL)
+    if not isinstance(value, str) or not value.lower().startswith(("http://", "https://")):
+        raise ValidationError("base_url must begin with http:// or https://", field="base_url")
+    return value.rstrip("/")
+
+
+def _number(value, field, least, exclusive=False):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not (value > least or value == least):
+        raise ValidationError(f"{field} must be a number of at least {least}", field=field)
+    if exclusive and value == least:
+        raise ValidationError(f"{field} must be more than {least}", field=field)
+    return value
+
+
+class BaseClient:
+    """Not for use itself."""
+
+    def __init__(
+        self,
+        agent_id=None,
+        agent_secret=None,
+        base_url=DEFAULT_BASE_URL,
+        timeout=30.0,
+        max_retries=3,
+        enable_rate_limiting=True,
+        requests_per_second=10.0,
+        user_agent=USER_AGENT,
+        enable_logging=False,
+        log_level="INFO",
+        verify_ssl=True,
+    ):
+        self.agent_id = _credential(agent_id, "INFINIUM_AGENT_ID", "agent_id", 3)
+        self.agent_secret = _credential(agent_secret, "INFINIUM_AGENT_SECRET", "agent_secret", 8)
+        self.base_url = _url(base_url)
+        self.timeout = _number(timeout, "timeout", 0, exclusive=True)
+        self.max_retries = _number(max_retries, "max_retries", 0)
+        self.user_agent = user_agent
+        self.verify_ssl = verify_ssl
+        self.enable_rate_limiting = enable_rate_limiting
+        self.requests_per_second = requests_per_second
+        if enable_rate_limiting and not requests_per_second > 0:
+            raise ValueError("requests_per_second must be more than 0")
+        if enable_logging:
+            from .utils import setup_logging
+
+            setup_logging(log_level)
+        try:
+            self._core = _core.Client(
+                agent_id=self.agent_id.strip(),
+                agent_secret=self.agent_secret.strip(),
+                base_url=self.base_url,
+                timeout=float(timeout),
+                requests_per_second=float(requests_per_second) if enable_rate_limiting else -1.0,
+                user_agent=user_agent,
+                verify_ssl=bool(verify_ssl),
+                journal_memory=False,
+                journal_max_bytes=0,
+                journal_dir=None,
+            )
+        except ValueError as error:
+            raise ValidationError(f"base_url cannot be used: {error}", field="base_url") from None
+
+    @property
+    def logger(self):
+        import logging
+
+        return logging.getLogger(type(self).__module__)
+
+    def trace(self, name, *, auto_send=True, description=None):
+        """Decorates a function or coroutine function: each call is a trace of its own. The call is never delayed by the
+        network and returns or raises what the function does.
+
+        auto_send=False builds the trace and does not send it: it is at `function.last_trace`, a dict.
+        """
+        return make_decorator(name, self._core, auto_send, description)
+
+    def stats(self):
+        """All counts since the client was made: begun = open + pending + acknowledged + set_aside + refused."""
+        return self._core.stats()
+
+    @staticmethod
+    def get_current_iso_datetime():
+        from .utils import get_current_iso_datetime
+
+        return get_current_iso_datetime()
+
+    @staticmethod
+    def create_task_data(name, description, duration, current_datetime=None, **sections):
+        from .utils import create_task_data
+
+        return create_task_data(name, description, duration, current_datetime, **sections)
+
+    def __repr__(self):
+        return f"{type(self).__name__}(agent_id={self.agent_id!r}, base_url={self.base_url!r})"
+
+    def __reduce__(self):
+        raise TypeError(f"cannot pickle {type(self).__name__!r}: make one in each process")

@@ -1,0 +1,104 @@
+"""One call of a language model while it is under way. Vendors' adapters fill it in; it ends once, whatever happens.
+
+Nothing here may fail towards the user's call: adapters go through guard().
+"""
+
+import time
+
+from ._context import CapturedLlmCall, _current_trace_ctx
+
+INPUT_PREVIEW = 500
+OUTPUT_PREVIEW = 1500
+
+_CAPTURED = (
+    "prompt_tokens completion_tokens temperature latency_ns error_type error_message input_preview output_preview"
+).split()
+_EXTRA = (
+    "request_model response_id finish_reasons cached_tokens cache_write_tokens reasoning_tokens max_tokens stream "
+    "operation"
+).split()
+
+
+def guard(function, *args):
+    """Calls one of our functions; its failure is logged at DEBUG and goes nowhere else."""
+    try:
+        return function(*args)
+    except Exception:
+        try:
+            import logging
+
+            logging.getLogger("infinium.integrations").debug("a watched call could not be recorded", exc_info=True)
+        except Exception:
+            pass
+    return None
+
+
+def cut(text, limit):
+    return text if len(text) <= limit else text[:limit] + "..."
+
+
+def current():
+    """The context that records, or None."""
+    return _current_trace_ctx.get()
+
+
+class Call:
+    """`data` holds the members of record_llm_call(); times in nanoseconds."""
+
+    __slots__ = ("context", "data", "began", "open", "__weakref__")
+
+    def __init__(self, context, **data):
+        self.context = context
+        self.data = data
+        self.open = True
+        elapsed = getattr(context, "elapsed_ns", None)
+        data["start_ns"] = elapsed() if elapsed else 0
+        self.began = time.perf_counter_ns()
+
+    def wait(self):
+        """The answer comes in pieces: should the trace end before them, it records what is known by then."""
+        add = getattr(self.context, "add_unsettled", None)
+        if add:
+            add(self)
+
+    def first_chunk(self):
+        if "first_chunk_ns" not in self.data:
+            self.data["first_chunk_ns"] = time.perf_counter_ns() - self.began
+
+    def settle(self):
+        self.end()
+
+    def fail(self, error):
+        if self.open:
+            self.data["error_type"] = type(error).__name__
+            try:
+                self.data["error_message"] = str(error)
+            except Exception:
+                self.data["error_message"] = "<str() failed>"
+            self.end()
+
+    def end(self):
+        if not self.open:
+            return
+        self.open = False
+        data = self.data
+        data["latency_ns"] = time.perf_counter_ns() - self.began
+        context = self.context
+        remove = getattr(context, "remove_unsettled", None)
+        if remove:
+            remove(self)
+        record = getattr(context, "record_llm_call", None)
+        recorded = bool(record and record(data))
+        call = CapturedLlmCall(
+            provider=data.get("provider"),
+            model=data.get("model") or data.get("request_model"),
+            **{name: data.get(name) for name in _CAPTURED},
+        )
+        for name in _EXTRA:
+            if data.get(name) is not None:
+                setattr(call, name, data[name])
+        if "first_chunk_ns" in data:
+            call.time_to_first_chunk_ns = data["first_chunk_ns"]
+        if recorded:
+            call._infinium_recorded = True
+        context.calls.append(call)

@@ -1,0 +1,569 @@
+/* Arguments and results as text, at a cost that the text's limit bounds.
+ *
+ * The published rule is repr() of everything, cut to n characters, the last three being "...". This file gives the same
+ * text without making more of it than n characters: the built-in types are walked here, straight into the trace's
+ * buffer, and the walk stops where the text is full; a list of ten million items costs what a list of a hundred does.
+ * What is not built in is asked for its repr() as usual.
+ *
+ * Where the text differs from repr()'s, on purpose: a __repr__ that raises gives "<repr failed: TypeName>"; nesting
+ * deeper than MAX_DEPTH gives "..."; integers past MAX_INT_BITS give their size; and the quote of a string longer
+ * than QUOTE_SCAN is chosen by its first QUOTE_SCAN characters. */
+#include "core.h"
+
+#include <string.h>
+
+#define MAX_DEPTH 200
+#define MAX_INT_BITS 30000 /* more digits than any limit here shows */
+#define QUOTE_SCAN 65536
+
+/* The containers being written, innermost first. */
+typedef struct nest {
+    PyObject *object;
+    struct nest *up;
+    bool entered; /* known to Py_ReprEnter, because a repr() that is not ours runs inside */
+} nest;
+
+typedef struct text_writer {
+    char *out;
+    char *begin;
+    size_t left; /* characters, not bytes */
+    bool cut;    /* something did not fit */
+    int depth;
+    nest *innermost;
+} text_writer;
+
+/* What goes into a string literal as it is: printable ASCII but for quotes and the backslash. */
+#define R4 1, 1, 1, 1
+static const unsigned char plain[256] = {
+    [0x20] = 1,  1,  0,  1,  1, 1, 1, 0, R4, R4, /* " and ' */
+    [0x30] = R4, R4, R4, R4,                     /**/
+    [0x40] = R4, R4, R4, R4,                     /**/
+    [0x50] = R4, R4, R4, 0,  1, 1, 1,            /* backslash */
+    [0x60] = R4, R4, R4, R4,                     /**/
+    [0x70] = R4, R4, R4, 1,  1, 1, 0,            /* DEL */
+};
+#undef R4
+
+static void write_object(text_writer *w, PyObject *object);
+
+static inline void put(text_writer *w, const char *text, size_t length)
+{
+    if (unlikely(length > w->left)) {
+        length = w->left;
+        w->cut = true;
+    }
+    memcpy(w->out, text, length);
+    w->out += length;
+    w->left -= length;
+}
+
+#define put_literal(w, text) put((w), (text), sizeof(text) - 1)
+
+static inline void put_char(text_writer *w, char c)
+{
+    if (unlikely(w->left == 0)) {
+        w->cut = true;
+        return;
+    }
+    *w->out++ = c;
+    w->left--;
+}
+
+static void put_code_point(text_writer *w, Py_UCS4 c)
+{
+    if (c < 0x80) {
+        put_char(w, (char)c);
+        return;
+    }
+    if (w->left == 0) {
+        w->cut = true;
+        return;
+    }
+    if (c >= 0xd800 && c <= 0xdfff)
+        c = 0xfffd; /* only a foreign repr() can bring one here */
+    if (c < 0x800) {
+        *w->out++ = (char)(0xc0 | (c >> 6));
+    } else if (c < 0x10000) {
+        *w->out++ = (char)(0xe0 | (c >> 12));
+        *w->out++ = (char)(0x80 | ((c >> 6) & 0x3f));
+    } else {
+        *w->out++ = (char)(0xf0 | (c >> 18));
+        *w->out++ = (char)(0x80 | ((c >> 12) & 0x3f));
+        *w->out++ = (char)(0x80 | ((c >> 6) & 0x3f));
+    }
+    *w->out++ = (char)(0x80 | (c & 0x3f));
+    w->left--;
+}
+
+static void put_hex(text_writer *w, char kind, Py_UCS4 c, int digits)
+{
+    put_char(w, '\\');
+    put_char(w, kind);
+    for (int shift = 4 * (digits - 1); shift >= 0; shift -= 4)
+        put_char(w, "0123456789abcdef"[(c >> shift) & 0xf]);
+}
+
+/* A str as it is. */
+static void write_text(text_writer *w, PyObject *text)
+{
+#if PY_VERSION_HEX < 0x030C0000
+    if (PyUnicode_READY(text) < 0) {
+        PyErr_Clear();
+        return;
+    }
+#endif
+    Py_ssize_t length = PyUnicode_GET_LENGTH(text);
+    if (PyUnicode_IS_ASCII(text)) {
+        put(w, (const char *)PyUnicode_1BYTE_DATA(text), (size_t)length);
+        return;
+    }
+    int kind = PyUnicode_KIND(text);
+    const void *data = PyUnicode_DATA(text);
+    for (Py_ssize_t i = 0; i < length && !w->cut; i++)
+        put_code_point(w, PyUnicode_READ(kind, data, i));
+}
+
+/* The part of a literal that needs no look at single characters; returns how many bytes it took. */
+static inline Py_ssize_t put_plain(text_writer *w, const unsigned char *data, Py_ssize_t length)
+{
+    if (length > (Py_ssize_t)w->left + 1)
+        length = (Py_ssize_t)w->left + 1;
+    Py_ssize_t i = 0;
+    while (i < length && plain[data[i]])
+        i++;
+    put(w, (const char *)data, (size_t)i);
+    return i;
+}
+
+/* What string and bytes literals escape alike. False: not one of these. */
+static inline bool put_escaped(text_writer *w, Py_UCS4 c, char quote)
+{
+    switch (c) {
+    case '\t':
+        put_literal(w, "\\t");
+        return true;
+    case '\n':
+        put_literal(w, "\\n");
+        return true;
+    case '\r':
+        put_literal(w, "\\r");
+        return true;
+    case '\\':
+        put_literal(w, "\\\\");
+        return true;
+    case '\'':
+    case '"':
+        if ((char)c == quote)
+            put_char(w, '\\');
+        put_char(w, (char)c);
+        return true;
+    default:
+        return false;
+    }
+}
+
+static char literal_quote(const void *data, int kind, Py_ssize_t length)
+{
+    if (length > QUOTE_SCAN)
+        length = QUOTE_SCAN;
+    bool single = false, twice = false;
+    if (kind == 1) {
+        single = memchr(data, '\'', (size_t)length) != NULL;
+        twice = single && memchr(data, '"', (size_t)length) != NULL;
+    } else {
+        for (Py_ssize_t i = 0; i < length; i++) {
+            Py_UCS4 c = kind == 2 ? ((const Py_UCS2 *)data)[i] : ((const Py_UCS4 *)data)[i];
+            single |= c == '\'';
+            twice |= c == '"';
+        }
+    }
+    return single && !twice ? '"' : '\'';
+}
+
+static void write_str(text_writer *w, PyObject *text)
+{
+#if PY_VERSION_HEX < 0x030C0000
+    if (PyUnicode_READY(text) < 0) {
+        PyErr_Clear();
+        return;
+    }
+#endif
+    Py_ssize_t length = PyUnicode_GET_LENGTH(text);
+    const void *data = PyUnicode_DATA(text);
+    int kind = PyUnicode_KIND(text);
+    char quote = literal_quote(data, kind, length);
+    put_char(w, quote);
+    for (Py_ssize_t i = 0; i < length && !w->cut;) {
+        if (kind == 1) {
+            i += put_plain(w, (const unsigned char *)data + i, length - i);
+            if (i >= length || w->cut)
+                break;
+        }
+        Py_UCS4 c = PyUnicode_READ(kind, data, i);
+        i++;
+        if (put_escaped(w, c, quote))
+            continue;
+        if (c < ' ' || c == 0x7f)
+            put_hex(w, 'x', c, 2);
+        else if (c < 0x7f || Py_UNICODE_ISPRINTABLE(c))
+            put_code_point(w, c);
+        else if (c <= 0xff)
+            put_hex(w, 'x', c, 2);
+        else if (c <= 0xffff)
+            put_hex(w, 'u', c, 4);
+        else
+            put_hex(w, 'U', c, 8);
+    }
+    put_char(w, quote);
+}
+
+static void write_bytes(text_writer *w, const unsigned char *data, Py_ssize_t length, bool any_quote)
+{
+    char quote = any_quote ? literal_quote(data, 1, length) : '\'';
+    put_char(w, 'b');
+    put_char(w, quote);
+    for (Py_ssize_t i = 0; i < length && !w->cut;) {
+        i += put_plain(w, data + i, length - i);
+        if (i >= length || w->cut)
+            break;
+        unsigned char c = data[i++];
+        if (!put_escaped(w, c, quote))
+            put_hex(w, 'x', c, 2);
+    }
+    put_char(w, quote);
+}
+
+static void write_small_int(text_writer *w, long long value)
+{
+    char digits[24];
+    char *p = digits + sizeof digits;
+    unsigned long long rest = value < 0 ? 0ULL - (unsigned long long)value : (unsigned long long)value;
+    do {
+        *--p = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest);
+    if (value < 0)
+        *--p = '-';
+    put(w, p, (size_t)(digits + sizeof digits - p));
+}
+
+/* Any object's own repr(), with its failures. */
+static void write_foreign(text_writer *w, PyObject *object)
+{
+    if (w->cut)
+        return;
+    /* A foreign repr() that comes back to one of our containers must find it marked, as it would under repr(). */
+    for (nest *n = w->innermost; n && !n->entered; n = n->up) {
+        if (Py_ReprEnter(n->object) < 0)
+            PyErr_Clear();
+        else
+            n->entered = true;
+    }
+    PyObject *text = PyObject_Repr(object);
+    if (!text) {
+        PyObject *type = PyErr_Occurred();
+        const char *name = type && PyType_Check(type) ? ((PyTypeObject *)type)->tp_name : "Exception";
+        const char *dot = strrchr(name, '.');
+        name = dot ? dot + 1 : name;
+        put_literal(w, "<repr failed: ");
+        put(w, name, strnlen(name, 200));
+        put_char(w, '>');
+        swallow_error();
+        return;
+    }
+    write_text(w, text);
+    Py_DECREF(text);
+}
+
+static void write_int(text_writer *w, PyObject *object)
+{
+    int overflow;
+    long long value = PyLong_AsLongLongAndOverflow(object, &overflow);
+    if (likely(!overflow)) {
+        write_small_int(w, value);
+        return;
+    }
+    size_t bits = _PyLong_NumBits(object);
+    if (bits <= MAX_INT_BITS) {
+        write_foreign(w, object);
+        return;
+    }
+    put_literal(w, "<int of ");
+    write_small_int(w, (long long)bits);
+    put_literal(w, " bits>");
+}
+
+static void write_float(text_writer *w, PyObject *object)
+{
+    char *digits = PyOS_double_to_string(PyFloat_AS_DOUBLE(object), 'r', 0, Py_DTSF_ADD_DOT_0, NULL);
+    if (!digits) {
+        PyErr_Clear();
+        return;
+    }
+    put(w, digits, strlen(digits));
+    PyMem_Free(digits);
+}
+
+/* False: `object` is being written already (a cycle), or the nesting is too deep; the placeholder is written. */
+static bool nest_enter(text_writer *w, nest *n, PyObject *object, const char *placeholder)
+{
+    bool cycle = w->depth >= MAX_DEPTH;
+    for (nest *up = w->innermost; up && !cycle; up = up->up)
+        cycle = up->object == object;
+    if (cycle) {
+        put(w, placeholder, strlen(placeholder));
+        return false;
+    }
+    n->object = object;
+    n->up = w->innermost;
+    n->entered = false;
+    w->innermost = n;
+    w->depth++;
+    return true;
+}
+
+static void nest_leave(text_writer *w, nest *n)
+{
+    if (n->entered)
+        Py_ReprLeave(n->object);
+    w->innermost = n->up;
+    w->depth--;
+}
+
+static void write_list(text_writer *w, PyObject *list)
+{
+    nest n;
+    if (!nest_enter(w, &n, list, "[...]"))
+        return;
+    put_char(w, '[');
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list) && !w->cut; i++) {
+        PyObject *item = PyList_GET_ITEM(list, i);
+        if (i)
+            put_literal(w, ", ");
+        Py_INCREF(item); /* a repr() may change the list */
+        write_object(w, item);
+        Py_DECREF(item);
+    }
+    put_char(w, ']');
+    nest_leave(w, &n);
+}
+
+static void write_tuple_items(text_writer *w, PyObject *const *items, Py_ssize_t count)
+{
+    put_char(w, '(');
+    for (Py_ssize_t i = 0; i < count && !w->cut; i++) {
+        if (i)
+            put_literal(w, ", ");
+        write_object(w, items[i]);
+    }
+    if (count == 1)
+        put_char(w, ',');
+    put_char(w, ')');
+}
+
+static void write_tuple(text_writer *w, PyObject *tuple)
+{
+    nest n;
+    if (!nest_enter(w, &n, tuple, "(...)"))
+        return;
+    write_tuple_items(w, ((PyTupleObject *)tuple)->ob_item, PyTuple_GET_SIZE(tuple));
+    nest_leave(w, &n);
+}
+
+static void write_dict(text_writer *w, PyObject *dict)
+{
+    nest n;
+    if (!nest_enter(w, &n, dict, "{...}"))
+        return;
+    put_char(w, '{');
+    Py_ssize_t place = 0;
+    PyObject *key, *value;
+    bool first = true;
+    while (!w->cut && PyDict_Next(dict, &place, &key, &value)) {
+        Py_INCREF(key); /* a repr() may change the dict */
+        Py_INCREF(value);
+        if (!first)
+            put_literal(w, ", ");
+        first = false;
+        write_object(w, key);
+        put_literal(w, ": ");
+        write_object(w, value);
+        Py_DECREF(key);
+        Py_DECREF(value);
+    }
+    put_char(w, '}');
+    nest_leave(w, &n);
+}
+
+/* What iterating gives, between `open` and `close`; for containers that have no cheaper way in. */
+static void write_iterated(text_writer *w, PyObject *object, const char *open, const char *close,
+                           const char *placeholder)
+{
+    nest n;
+    if (!nest_enter(w, &n, object, placeholder))
+        return;
+    put(w, open, strlen(open));
+    PyObject *iterator = PyObject_GetIter(object);
+    PyObject *item;
+    bool first = true;
+    while (iterator && !w->cut && (item = PyIter_Next(iterator))) {
+        if (!first)
+            put_literal(w, ", ");
+        first = false;
+        write_object(w, item);
+        Py_DECREF(item);
+    }
+    Py_XDECREF(iterator);
+    if (PyErr_Occurred()) {
+        put_literal(w, "<changed meanwhile>");
+        swallow_error();
+    }
+    put(w, close, strlen(close));
+    nest_leave(w, &n);
+}
+
+static void write_set(text_writer *w, PyObject *set, bool frozen)
+{
+    if (PySet_GET_SIZE(set) == 0) {
+        put(w, frozen ? "frozenset()" : "set()", frozen ? 11 : 5);
+        return;
+    }
+    if (frozen)
+        write_iterated(w, set, "frozenset({", "})", "frozenset(...)");
+    else
+        write_iterated(w, set, "{", "}", "set(...)");
+}
+
+static void write_bytearray(text_writer *w, PyObject *object)
+{
+    put_literal(w, "bytearray(");
+    write_bytes(w, (const unsigned char *)PyByteArray_AS_STRING(object), PyByteArray_GET_SIZE(object), true);
+    put_char(w, ')');
+}
+
+/* The types here are recognised by their repr function, so a subclass that has not overridden it is walked as well. */
+static void write_object(text_writer *w, PyObject *object)
+{
+    if (unlikely(w->cut))
+        return;
+    PyTypeObject *type = Py_TYPE(object);
+    reprfunc repr = type->tp_repr;
+    if (repr == PyUnicode_Type.tp_repr)
+        write_str(w, object);
+    else if (object == Py_None)
+        put_literal(w, "None");
+    else if (type == &PyBool_Type)
+        put(w, object == Py_True ? "True" : "False", object == Py_True ? 4 : 5);
+    else if (repr == PyLong_Type.tp_repr)
+        write_int(w, object);
+    else if (repr == PyFloat_Type.tp_repr)
+        write_float(w, object);
+    else if (repr == PyDict_Type.tp_repr)
+        write_dict(w, object);
+    else if (repr == PyList_Type.tp_repr)
+        write_list(w, object);
+    else if (repr == PyTuple_Type.tp_repr)
+        write_tuple(w, object);
+    else if (repr == PyBytes_Type.tp_repr)
+        write_bytes(w, (const unsigned char *)PyBytes_AS_STRING(object), PyBytes_GET_SIZE(object), true);
+    else if (type == &PySet_Type)
+        write_set(w, object, false);
+    else if (type == &PyFrozenSet_Type)
+        write_set(w, object, true);
+    else if (type == &PyByteArray_Type)
+        write_bytearray(w, object);
+    else if (type == &PyDictKeys_Type)
+        write_iterated(w, object, "dict_keys([", "])", "...");
+    else if (type == &PyDictValues_Type)
+        write_iterated(w, object, "dict_values([", "])", "...");
+    else if (type == &PyDictItems_Type)
+        write_iterated(w, object, "dict_items([", "])", "...");
+    else
+        write_foreign(w, object);
+}
+
+static void writer_start(text_writer *w, char *buffer, size_t chars)
+{
+    w->out = w->begin = buffer;
+    w->left = chars;
+    w->cut = false;
+    w->depth = 0;
+    w->innermost = NULL;
+}
+
+/* Ends the text: where something did not fit, its last three characters become "...". Returns its bytes. */
+static size_t writer_finish(text_writer *w)
+{
+    if (w->cut) {
+        for (int i = 0; i < 3 && w->out > w->begin; i++) {
+            w->out--;
+            while (w->out > w->begin && ((unsigned char)*w->out & 0xc0) == 0x80)
+                w->out--;
+        }
+        memcpy(w->out, "...", 3);
+        w->out += 3;
+    }
+    return (size_t)(w->out - w->begin);
+}
+
+void swallow_error(void)
+{
+    if (!PyErr_Occurred())
+        return;
+    bool interrupt = PyErr_ExceptionMatches(PyExc_KeyboardInterrupt);
+    PyErr_Clear();
+    if (interrupt)
+        PyErr_SetInterrupt();
+}
+
+void capture_arguments(inf_trace *trace, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    char *buffer = inf_trace_text(trace, INF_TAG_INPUT, 4 * CAPTURE_INPUT_CHARS);
+    if (!buffer)
+        return;
+    text_writer w;
+    writer_start(&w, buffer, CAPTURE_INPUT_CHARS);
+    put_literal(&w, "{'args': ");
+    write_tuple_items(&w, args, nargs);
+    put_literal(&w, ", 'kwargs': {");
+    Py_ssize_t keywords = kwnames ? PyTuple_GET_SIZE(kwnames) : 0;
+    for (Py_ssize_t i = 0; i < keywords && !w.cut; i++) {
+        if (i)
+            put_literal(&w, ", ");
+        write_object(&w, PyTuple_GET_ITEM(kwnames, i));
+        put_literal(&w, ": ");
+        write_object(&w, args[nargs + i]);
+    }
+    put_literal(&w, "}}");
+    inf_trace_text_end(trace, writer_finish(&w));
+}
+
+size_t capture_object_to(char *buffer, PyObject *object, size_t chars)
+{
+    text_writer w;
+    writer_start(&w, buffer, chars);
+    write_object(&w, object);
+    return writer_finish(&w);
+}
+
+size_t capture_text_to(char *buffer, PyObject *text, size_t chars)
+{
+    text_writer w;
+    writer_start(&w, buffer, chars);
+    write_text(&w, text);
+    return writer_finish(&w);
+}
+
+void capture_object(inf_trace *trace, uint8_t tag, PyObject *object, size_t chars)
+{
+    char *buffer = inf_trace_text(trace, tag, 4 * chars);
+    if (buffer)
+        inf_trace_text_end(trace, capture_object_to(buffer, object, chars));
+}
+
+void capture_text(inf_trace *trace, uint8_t tag, PyObject *text, size_t chars)
+{
+    char *buffer = inf_trace_text(trace, tag, 4 * chars);
+    if (buffer)
+        inf_trace_text_end(trace, capture_text_to(buffer, text, chars));
+}

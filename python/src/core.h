@@ -1,0 +1,208 @@
+/* What the files of the extension share: the module's state and its four objects.
+ *
+ *   module.c     the module and its state            capture.c   arguments and results as bounded text
+ *   client.c     Client: an inf_client               error.c     an exception as a record
+ *   context.c    TraceContext: one open trace        traced.c    Traced: the decorated callable
+ *   coroutine.c  TracedCoroutine: what a decorated coroutine function returns
+ *
+ * Every function here runs with the GIL held; the GIL is what serialises the writers of one trace. Nothing here lets an
+ * exception of ours reach the user's program: what cannot be recorded is left out. */
+#ifndef INF_PYTHON_CORE_H
+#define INF_PYTHON_CORE_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <structmember.h>
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "client/trace.h"
+#include "infinium.h"
+
+#define CAPTURE_INPUT_CHARS 3000
+#define CAPTURE_OUTPUT_CHARS 8000
+#define ERROR_MESSAGE_CHARS 10000
+#define ERROR_STACK_CHARS 4000
+#define PREVIEW_CHARS 8000
+
+#if defined(__GNUC__)
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+#else
+#define likely(x) (x)
+#define unlikely(x) (x)
+#endif
+
+typedef struct client_object client_object;
+typedef struct context_object context_object;
+typedef struct coroutine_object coroutine_object;
+
+/* Per interpreter. Never freed, because objects that outlive the module at shutdown still point here. */
+typedef struct core_state {
+    bool dead; /* the module is gone: run the user's code and nothing else */
+    PyTypeObject *client_type;
+    PyTypeObject *context_type;
+    PyTypeObject *coroutine_type;
+    PyTypeObject *traced_type;
+    PyObject *context_var;
+    PyObject *name_doc, *name_module, *name_wrapped, *name_send, *name_throw, *name_close, *name_settle, *name_recorded;
+    PyObject *getline;      /* linecache.getline, looked up when the first exception is recorded */
+    PyObject *source_lines; /* {(filename, line): text}, bounded */
+    context_object *free_contexts;
+    unsigned free_context_count;
+    coroutine_object *free_coroutines;
+    unsigned free_coroutine_count;
+    client_object *clients; /* open ones, for the exit handler */
+} core_state;
+
+struct client_object {
+    PyObject_HEAD
+    inf_client *client; /* NULL: closed */
+    core_state *state;
+    uint64_t users; /* open traces, and threads inside a call that has let the GIL go */
+    bool closing;   /* no new traces */
+    PyObject *weakrefs;
+    client_object *next, *previous;
+};
+
+enum context_phase {
+    CONTEXT_LOOSE,  /* made by hand: collects calls, records nothing */
+    CONTEXT_OPEN,   /* its function runs */
+    CONTEXT_SEALED, /* its function has ended */
+};
+
+struct context_object {
+    PyObject_HEAD
+    inf_trace trace;
+    core_state *state;
+    client_object *client; /* owned, or NULL: the trace is built and not sent */
+    PyObject *calls;       /* lists, made when first asked for */
+    PyObject *prompts;
+    PyObject *unsettled; /* objects whose settle() records what they know so far, called before the trace ends */
+    PyObject *weakrefs;
+    context_object *next_free;
+    uint8_t phase;
+    bool tracked; /* by the garbage collector */
+};
+
+typedef struct traced_object {
+    PyObject_HEAD
+    vectorcallfunc vectorcall;
+    PyObject *wrapped;
+    core_state *state;
+    client_object *client; /* NULL: built, not sent */
+    unsigned char *fields; /* encoded once: name, description, function, versions */
+    size_t fields_length;
+    bool coroutine; /* calls return awaitables */
+    bool keep;      /* remember the last trace (auto_send=False or no client) */
+    PyObject *last; /* context_object of the last finished call */
+    PyObject *dict;
+    PyObject *weakrefs;
+} traced_object;
+
+extern PyType_Spec client_spec;
+extern PyType_Spec context_spec;
+extern PyType_Spec coroutine_spec;
+extern PyType_Spec traced_spec;
+
+/* The state behind a module, or NULL with an exception. */
+core_state *core_get_state(PyObject *module);
+core_state *core_state_of_type(PyTypeObject *type);
+
+/* client.c. A client that takes traces: counted with client_use() and given back with client_release(). */
+static inline bool client_usable(const client_object *client)
+{
+    return client->client && !client->closing;
+}
+static inline void client_use(client_object *client)
+{
+    client->users++;
+}
+void client_release_last(client_object *client);
+static inline void client_release(client_object *client)
+{
+    if (--client->users == 0 && unlikely(client->closing))
+        client_release_last(client);
+}
+/* Module function: flushes and closes every client, within `seconds` all together. */
+PyObject *client_shutdown(PyObject *module, PyObject *seconds);
+
+/* context.c. Begins a trace for one call of `traced` and writes its input; NULL (without an exception) when nothing is
+ * to be recorded. Give the reference back with context_end_...(), which ends the trace. */
+context_object *context_begin(traced_object *traced, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames);
+void context_end_result(context_object *self, traced_object *traced, PyObject *result);
+/* With the user's exception set, which stays set, untouched. */
+void context_end_error(context_object *self, traced_object *traced);
+/* Without an exception: `type` and `message` say what happened. */
+void context_end_note(context_object *self, traced_object *traced, const char *type, const char *message);
+/* Makes the trace current; the token (NULL when that failed) goes to context_leave(), which keeps a set exception. */
+static inline PyObject *context_enter(context_object *self)
+{
+    PyObject *token = PyContextVar_Set(self->state->context_var, (PyObject *)self);
+    if (unlikely(!token))
+        PyErr_Clear();
+    return token;
+}
+void context_leave(core_state *state, PyObject *token);
+void context_free_list_clear(core_state *state);
+
+/* coroutine.c. Steals `coroutine`. */
+PyObject *coroutine_wrap(traced_object *traced, PyObject *coroutine, PyObject *const *args, Py_ssize_t nargs,
+                         PyObject *kwnames);
+void coroutine_free_list_clear(core_state *state);
+
+/* capture.c. Text as repr() gives it, cut by the published rule, at a cost bounded by the cut. No exception set before
+ * or after. */
+void capture_arguments(inf_trace *trace, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames);
+void capture_object(inf_trace *trace, uint8_t tag, PyObject *object, size_t chars);
+/* A str, as it is (not its repr), cut to `chars`. */
+void capture_text(inf_trace *trace, uint8_t tag, PyObject *text, size_t chars);
+/* The same into a buffer of at least 4 * chars bytes; returns the bytes written. */
+size_t capture_object_to(char *buffer, PyObject *object, size_t chars);
+size_t capture_text_to(char *buffer, PyObject *text, size_t chars);
+
+/* error.c. Adds the ERROR group of an exception with its traceback (may be NULL) to the trace. No exception set. */
+void error_record(core_state *state, inf_trace *trace, PyObject *exception, PyObject *traceback);
+
+/* log.c. What the C side has logged goes to Python's logging; log_check() costs a load when there is nothing. */
+extern atomic_bool log_waiting;
+void log_start(void);
+void log_drain(void);
+static inline void log_check(void)
+{
+    if (unlikely(atomic_load_explicit(&log_waiting, memory_order_relaxed)))
+        log_drain();
+}
+
+/* The current exception, taken and put back; the same on all versions. `traceback` may be NULL. */
+typedef struct saved_error {
+#if PY_VERSION_HEX >= 0x030C0000
+    PyObject *value;
+#else
+    PyObject *type, *value, *traceback;
+#endif
+} saved_error;
+
+static inline void save_error(saved_error *e)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    e->value = PyErr_GetRaisedException();
+#else
+    PyErr_Fetch(&e->type, &e->value, &e->traceback);
+#endif
+}
+
+static inline void restore_error(saved_error *e)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    PyErr_SetRaisedException(e->value);
+#else
+    PyErr_Restore(e->type, e->value, e->traceback);
+#endif
+}
+
+/* An exception of ours (or of a __repr__) ends here. Control-C is armed again, for the user's next instruction. */
+void swallow_error(void);
+
+#endif
