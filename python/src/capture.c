@@ -123,12 +123,27 @@ static void write_text(text_writer *w, PyObject *text)
         put_code_point(w, PyUnicode_READ(kind, data, i));
 }
 
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+#define HAS_ZERO(x) (((x)-EACH(0x01)) & ~(x))
+
+/* Whether all of eight bytes are plain: eight at a time, because long strings are most of what is captured. */
+static inline bool eight_plain(const unsigned char *data)
+{
+    uint64_t v;
+    memcpy(&v, data, sizeof v);
+    uint64_t odd = v | HAS_ZERO(v ^ EACH('"')) | HAS_ZERO(v ^ EACH('\'')) | HAS_ZERO(v ^ EACH('\\')) |
+                   HAS_ZERO(v ^ EACH(0x7f)) | ((v - EACH(0x20)) & ~v);
+    return (odd & EACH(0x80)) == 0;
+}
+
 /* The part of a literal that needs no look at single characters; returns how many bytes it took. */
 static inline Py_ssize_t put_plain(text_writer *w, const unsigned char *data, Py_ssize_t length)
 {
     if (length > (Py_ssize_t)w->left + 1)
         length = (Py_ssize_t)w->left + 1;
     Py_ssize_t i = 0;
+    while (i + 8 <= length && eight_plain(data + i))
+        i += 8;
     while (i < length && plain[data[i]])
         i++;
     put(w, (const char *)data, (size_t)i);

@@ -38,6 +38,14 @@ typedef struct client_object client_object;
 typedef struct context_object context_object;
 typedef struct coroutine_object coroutine_object;
 
+/* A line that an exception went through; a place is taken over by the next line that hashes there. */
+#define SOURCE_LINES 512
+typedef struct source_line {
+    PyObject *file; /* owned, compared by identity; NULL: free */
+    PyObject *text; /* stripped */
+    int line;
+} source_line;
+
 /* Per interpreter. Never freed, because objects that outlive the module at shutdown still point here. */
 typedef struct core_state {
     bool dead; /* the module is gone: run the user's code and nothing else */
@@ -47,8 +55,9 @@ typedef struct core_state {
     PyTypeObject *traced_type;
     PyObject *context_var;
     PyObject *name_doc, *name_module, *name_wrapped, *name_send, *name_throw, *name_close, *name_settle, *name_recorded;
-    PyObject *getline;      /* linecache.getline, looked up when the first exception is recorded */
-    PyObject *source_lines; /* {(filename, line): text}, bounded */
+    PyObject *name_notes;
+    PyObject *getline; /* linecache.getline, looked up when the first exception is recorded */
+    source_line source_lines[SOURCE_LINES];
     context_object *free_contexts;
     unsigned free_context_count;
     coroutine_object *free_coroutines;
@@ -174,6 +183,8 @@ static inline void log_check(void)
     if (unlikely(atomic_load_explicit(&log_waiting, memory_order_relaxed)))
         log_drain();
 }
+
+void error_forget_lines(core_state *state);
 
 /* The current exception, taken and put back; the same on all versions. `traceback` may be NULL. */
 typedef struct saved_error {

@@ -9,21 +9,36 @@
 
 #define MAX_FRAMES 64       /* of one exception, the innermost ones */
 #define MAX_CHAIN 8         /* exceptions, by __cause__ and __context__ */
-#define MAX_SOURCE_LINES 2048
 #define PART_CHARS 1000     /* a message or a source line inside the traceback */
-#define TEXT_BYTES (64 * 1024)
+#define TEXT_BYTES (16 * 1024)
+#define PART_BYTES (4 * PART_CHARS)
 
-/* A bounded text. What does not fit any more is dropped; the caller sizes it so that only absurd input gets there. */
+/* The last TEXT_BYTES or so of a text, on the C stack. */
 typedef struct text {
-    char *bytes;
     size_t length;
+    bool cut; /* the beginning is gone */
+    char bytes[TEXT_BYTES];
 } text;
+
+/* Room for `length` bytes, at most PART_BYTES; gives up the older half when there is none. */
+static char *text_room(text *t, size_t length)
+{
+    if (TEXT_BYTES - t->length < length) {
+        size_t from = t->length - TEXT_BYTES / 2;
+        while (((unsigned char)t->bytes[from] & 0xc0) == 0x80)
+            from++;
+        memmove(t->bytes, t->bytes + from, t->length - from);
+        t->length -= from;
+        t->cut = true;
+    }
+    return t->bytes + t->length;
+}
 
 static void text_add(text *t, const char *bytes, size_t length)
 {
-    if (length > TEXT_BYTES - t->length)
-        length = TEXT_BYTES - t->length;
-    memcpy(t->bytes + t->length, bytes, length);
+    if (length > PART_BYTES)
+        length = PART_BYTES;
+    memcpy(text_room(t, length), bytes, length);
     t->length += length;
 }
 
@@ -34,44 +49,65 @@ static void text_add_string(text *t, const char *string)
 
 static void text_add_object(text *t, PyObject *string)
 {
-    if (string && PyUnicode_Check(string) && TEXT_BYTES - t->length >= 4 * PART_CHARS)
-        t->length += capture_text_to(t->bytes + t->length, string, PART_CHARS);
+    if (string && PyUnicode_Check(string))
+        t->length += capture_text_to(text_room(t, PART_BYTES), string, PART_CHARS);
 }
 
 static void text_add_int(text *t, long value)
 {
     char digits[24];
-    int n = snprintf(digits, sizeof digits, "%ld", value);
-    text_add(t, digits, n > 0 ? (size_t)n : 0);
+    char *p = digits + sizeof digits;
+    unsigned long rest = value < 0 ? 0UL : (unsigned long)value;
+    do {
+        *--p = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest);
+    text_add(t, p, (size_t)(digits + sizeof digits - p));
 }
 
-/* The source line without its indentation, or NULL; borrowed. */
-static PyObject *source_line(core_state *state, PyObject *file, int line)
+static void take_place(source_line *place, PyObject *file, int line, PyObject *stripped)
 {
-    PyObject *number = PyLong_FromLong(line);
-    PyObject *key = number ? PyTuple_Pack(2, file, number) : NULL;
-    PyObject *found = key && state->source_lines ? PyDict_GetItemWithError(state->source_lines, key) : NULL;
-    if (!found && key && !PyErr_Occurred()) {
-        if (!state->getline) {
-            PyObject *linecache = PyImport_ImportModule("linecache");
-            state->getline = linecache ? PyObject_GetAttrString(linecache, "getline") : NULL;
-            Py_XDECREF(linecache);
-        }
-        if (!state->source_lines)
-            state->source_lines = PyDict_New();
-        else if (PyDict_GET_SIZE(state->source_lines) >= MAX_SOURCE_LINES)
-            PyDict_Clear(state->source_lines);
-        PyObject *raw = state->getline ? PyObject_CallFunctionObjArgs(state->getline, file, number, NULL) : NULL;
-        PyObject *stripped = raw ? PyObject_CallMethod(raw, "strip", NULL) : NULL;
-        if (stripped && state->source_lines && PyDict_SetItem(state->source_lines, key, stripped) == 0)
-            found = stripped; /* the dict keeps it */
-        Py_XDECREF(raw);
-        Py_XDECREF(stripped);
+    PyObject *old_file = place->file, *old_text = place->text;
+    Py_INCREF(file);
+    Py_INCREF(stripped);
+    place->file = file;
+    place->text = stripped;
+    place->line = line;
+    Py_XDECREF(old_file);
+    Py_XDECREF(old_text);
+}
+
+/* The source line without its indentation, or NULL; new reference. */
+static PyObject *find_source(core_state *state, PyObject *file, int line)
+{
+    size_t hash = ((uintptr_t)file >> 4) * 31 + (size_t)line;
+    source_line *place = &state->source_lines[hash % SOURCE_LINES];
+    if (likely(place->file == file && place->line == line)) {
+        Py_INCREF(place->text);
+        return place->text;
     }
-    PyErr_Clear();
-    Py_XDECREF(key);
-    Py_XDECREF(number);
-    return found;
+    if (!state->getline) {
+        PyObject *linecache = PyImport_ImportModule("linecache");
+        state->getline = linecache ? PyObject_GetAttrString(linecache, "getline") : NULL;
+        Py_XDECREF(linecache);
+    }
+    PyObject *raw = state->getline ? PyObject_CallFunction(state->getline, "Oi", file, line) : NULL;
+    PyObject *stripped = raw ? PyObject_CallMethod(raw, "strip", NULL) : NULL;
+    Py_XDECREF(raw);
+    if (stripped && PyUnicode_Check(stripped))
+        take_place(place, file, line, stripped);
+    else
+        Py_CLEAR(stripped);
+    swallow_error();
+    return stripped;
+}
+
+void error_forget_lines(core_state *state)
+{
+    for (int i = 0; i < SOURCE_LINES; i++) {
+        Py_CLEAR(state->source_lines[i].file);
+        Py_CLEAR(state->source_lines[i].text);
+    }
 }
 
 static int traceback_line(PyTracebackObject *tb, PyCodeObject *code)
@@ -108,12 +144,13 @@ static void add_frames(core_state *state, text *t, PyTracebackObject *tb)
         text_add_string(t, ", in ");
         text_add_object(t, code->co_name);
         text_add_string(t, "\n");
-        PyObject *source = source_line(state, code->co_filename, line);
+        PyObject *source = find_source(state, code->co_filename, line);
         if (source && PyUnicode_GET_LENGTH(source)) {
             text_add_string(t, "    ");
             text_add_object(t, source);
             text_add_string(t, "\n");
         }
+        Py_XDECREF(source);
         Py_DECREF(code);
     }
 }
@@ -129,24 +166,28 @@ static PyObject *message_of(PyObject *exception)
 
 static bool is_text(PyObject *object, const char *text)
 {
-    return object && PyUnicode_Check(object) && PyUnicode_CompareWithASCIIString(object, text) == 0;
+    return PyUnicode_CompareWithASCIIString(object, text) == 0;
 }
 
-/* The last line: "module.Type: message", and the notes that were added to the exception. */
-static void add_last_line(text *t, PyObject *exception, PyObject *message)
+/* "module.Type"; a static type's name is written that way already, and has no module when it is built in. */
+static void add_type_path(core_state *state, text *t, PyTypeObject *type)
 {
-    PyTypeObject *type = Py_TYPE(exception);
-    PyObject *module = PyObject_GetAttrString((PyObject *)type, "__module__");
-    PyObject *name = PyObject_GetAttrString((PyObject *)type, "__qualname__");
-    PyErr_Clear();
+    if (!(type->tp_flags & Py_TPFLAGS_HEAPTYPE)) {
+        text_add(t, type->tp_name, strnlen(type->tp_name, PART_CHARS));
+        return;
+    }
+    PyObject *module = type->tp_dict ? PyDict_GetItemWithError(type->tp_dict, state->name_module) : NULL;
     if (module && PyUnicode_Check(module) && !is_text(module, "builtins") && !is_text(module, "__main__")) {
         text_add_object(t, module);
         text_add_string(t, ".");
     }
-    if (name && PyUnicode_Check(name))
-        text_add_object(t, name);
-    else
-        text_add_string(t, type->tp_name);
+    text_add_object(t, ((PyHeapTypeObject *)type)->ht_qualname);
+}
+
+/* The last line: "module.Type: message", and the notes that were added to the exception. */
+static void add_last_line(core_state *state, text *t, PyObject *exception, PyObject *message)
+{
+    add_type_path(state, t, Py_TYPE(exception));
     if (!message) {
         text_add_string(t, ": <exception str() failed>");
     } else if (PyUnicode_GET_LENGTH(message)) {
@@ -154,15 +195,13 @@ static void add_last_line(text *t, PyObject *exception, PyObject *message)
         text_add_object(t, message);
     }
     text_add_string(t, "\n");
-    Py_XDECREF(module);
-    Py_XDECREF(name);
-
     PyObject *dict = ((PyBaseExceptionObject *)exception)->dict;
-    PyObject *notes = dict ? PyDict_GetItemString(dict, "__notes__") : NULL;
+    PyObject *notes = dict ? PyDict_GetItemWithError(dict, state->name_notes) : NULL;
     for (Py_ssize_t i = 0; notes && PyList_Check(notes) && i < PyList_GET_SIZE(notes) && i < 20; i++) {
         text_add_object(t, PyList_GET_ITEM(notes, i));
         text_add_string(t, "\n");
     }
+    PyErr_Clear();
 }
 
 static void add_exception(core_state *state, text *t, PyObject *exception, PyObject *traceback, PyObject *message)
@@ -171,7 +210,7 @@ static void add_exception(core_state *state, text *t, PyObject *exception, PyObj
         text_add_string(t, "Traceback (most recent call last):\n");
         add_frames(state, t, (PyTracebackObject *)traceback);
     }
-    add_last_line(t, exception, message);
+    add_last_line(state, t, exception, message);
 }
 
 /* What led to `exception`, oldest first, each followed by the sentence that Python prints between them. */
@@ -221,7 +260,7 @@ static void add_stack(inf_trace *trace, text *t, size_t chars)
         if (((unsigned char)*from & 0xc0) != 0x80)
             count++;
     }
-    if (from == t->bytes) {
+    if (from == t->bytes && !t->cut) {
         inf_trace_add_text(trace, INF_TAG_STACK_TRACE, from, (size_t)(end - from));
         return;
     }
@@ -238,35 +277,35 @@ static void add_stack(inf_trace *trace, text *t, size_t chars)
     inf_trace_text_end(trace, (size_t)(end - from) + 4);
 }
 
-static void add_type(inf_trace *trace, PyObject *exception)
+static void add_type(inf_trace *trace, PyTypeObject *type)
 {
-    PyObject *name = PyObject_GetAttrString((PyObject *)Py_TYPE(exception), "__name__");
-    if (name && PyUnicode_Check(name))
-        capture_text(trace, INF_TAG_ERROR_TYPE, name, 200);
-    PyErr_Clear();
-    Py_XDECREF(name);
+    if (type->tp_flags & Py_TPFLAGS_HEAPTYPE) {
+        capture_text(trace, INF_TAG_ERROR_TYPE, ((PyHeapTypeObject *)type)->ht_name, 200);
+        return;
+    }
+    const char *dot = strrchr(type->tp_name, '.');
+    const char *name = dot ? dot + 1 : type->tp_name;
+    inf_trace_add_text(trace, INF_TAG_ERROR_TYPE, name, strnlen(name, 200));
 }
 
 void error_record(core_state *state, inf_trace *trace, PyObject *exception, PyObject *traceback)
 {
     /* All of the user's code that this runs, str() and source files, runs before the trace is written to. */
     PyObject *message = message_of(exception);
-    text t = {PyMem_Malloc(TEXT_BYTES), 0};
-    if (t.bytes) {
-        add_chain(state, &t, exception);
-        add_exception(state, &t, exception, traceback, message);
-    }
+    text t;
+    t.length = 0;
+    t.cut = false;
+    add_chain(state, &t, exception);
+    add_exception(state, &t, exception, traceback, message);
     uint32_t group = inf_trace_group(trace, INF_TAG_ERROR);
-    add_type(trace, exception);
+    add_type(trace, Py_TYPE(exception));
     if (message)
         capture_text(trace, INF_TAG_MESSAGE, message, ERROR_MESSAGE_CHARS);
     else
         inf_trace_add_text(trace, INF_TAG_MESSAGE, "<str() failed>", 14);
-    if (t.bytes)
-        add_stack(trace, &t, ERROR_STACK_CHARS);
+    add_stack(trace, &t, ERROR_STACK_CHARS);
     inf_trace_add_int(trace, INF_TAG_RECOVERABLE, 0);
     inf_trace_add_int(trace, INF_TAG_RETRY_COUNT, 0);
     inf_trace_group_end(trace, group);
-    PyMem_Free(t.bytes);
     Py_XDECREF(message);
 }

@@ -59,7 +59,8 @@ static int module_exec(PyObject *module)
     if (!intern(&state->name_doc, "__doc__") || !intern(&state->name_module, "__module__") ||
         !intern(&state->name_wrapped, "__wrapped__") || !intern(&state->name_send, "send") ||
         !intern(&state->name_throw, "throw") || !intern(&state->name_close, "close") ||
-        !intern(&state->name_settle, "settle") || !intern(&state->name_recorded, "_infinium_recorded"))
+        !intern(&state->name_settle, "settle") || !intern(&state->name_recorded, "_infinium_recorded") ||
+        !intern(&state->name_notes, "__notes__"))
         return -1;
     state->context_var = PyContextVar_New("infinium_trace_ctx", Py_None);
     if (!state->context_var || add_object(module, "context_var", state->context_var) < 0)
@@ -90,7 +91,6 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->traced_type);
     Py_VISIT(state->context_var);
     Py_VISIT(state->getline);
-    Py_VISIT(state->source_lines);
     return 0;
 }
 
@@ -105,7 +105,7 @@ static int module_clear(PyObject *module)
     coroutine_free_list_clear(state);
     context_free_list_clear(state);
     Py_CLEAR(state->getline);
-    Py_CLEAR(state->source_lines);
+    error_forget_lines(state);
     return 0;
 }
 
