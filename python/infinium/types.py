@@ -413,6 +413,14 @@ class ApiResponse(_Record):
     data: Optional[dict[str, object]] = None
 
 
+class HealthCheck(_Record):
+    """The answer of `test_connection`."""
+
+    status: str
+    agent_name: str
+    timestamp: str
+
+
 class BatchResult(_Record):
     """What became of a batch; `results` is in the order of the tasks."""
 
@@ -444,7 +452,8 @@ class CapturedLlmCall(_Record):
     cache_write_tokens = None
     reasoning_tokens = None
     max_tokens = None
-    time_to_first_chunk_ns = None
+    first_chunk_ns = None
+    start_ns = None
     stream = None
     operation = None
 

@@ -289,3 +289,17 @@ class RateLimiter:
 def python_version():
     """The interpreter's version as x.y.z."""
     return "%d.%d.%d" % sys.version_info[:3]
+
+
+def sdk_version():
+    """The version of this package."""
+    package = sys.modules.get("infinium")
+    version = getattr(package, "__version__", None)
+    if version is None:
+        from importlib.metadata import PackageNotFoundError, version as installed
+
+        try:
+            version = installed("infinium")
+        except PackageNotFoundError:
+            version = "0.1.0"
+    return version
