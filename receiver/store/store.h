@@ -93,8 +93,8 @@ int64_t inf_store_count(inf_store *store, const inf_store_filter *filter);
  * text is valid until the next call on this handle. INF_ENOTFOUND. */
 int inf_store_get(inf_store *store, const uint8_t trace_id[16], inf_summary *summary, char **body, size_t *body_length);
 
-/* Traces whose id is at least `low` and at most `high`, in the order of their ids, at most `limit`: what the beginning of
- * an id may mean. */
+/* Traces whose id is at least `low` and at most `high`, in the order of their ids, at most `limit`: what the beginning
+ * of an id may mean. */
 int inf_store_find(inf_store *store, const uint8_t low[16], const uint8_t high[16], int limit, inf_store_row row,
                    void *context);
 

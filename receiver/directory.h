@@ -1,0 +1,35 @@
+/* The data directory as several processes see it: who holds it, and how far the holder has come.
+ *
+ *   receiver.lock    flock()ed by the one receiver; holds its process id and its address as text
+ *   receiver.state   mapped by the receiver and by whoever asks: which journal position was acknowledged last, and up
+ * to which one everything is in the store */
+#ifndef INF_DIRECTORY_H
+#define INF_DIRECTORY_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct inf_directory_state {
+    uint64_t magic;
+    _Atomic uint64_t accepted; /* journal position up to which everything is durable and may have been acknowledged */
+    _Atomic uint64_t stored;   /* journal position up to which everything is in the store */
+} inf_directory_state;
+
+typedef struct inf_directory {
+    char path[1024];
+    char journal[1100];
+    int lock;                   /* file descriptor; -1: not held */
+    inf_directory_state *state; /* NULL until inf_directory_share() */
+} inf_directory;
+
+/* Makes the directory when `make` is set, and takes the lock. INF_EEXIST: somebody has it; `holder` then says who. */
+int inf_directory_take(inf_directory *d, const char *path, bool make, char *holder, size_t holder_size);
+/* Maps receiver.state, both positions zero. */
+int inf_directory_share(inf_directory *d);
+/* Notes where the holder listens. */
+int inf_directory_announce(inf_directory *d, const char *url);
+void inf_directory_release(inf_directory *d);
+
+#endif

@@ -1,0 +1,309 @@
+/* See drain.h. */
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "infinium.h"
+#include "ingest/drain.h"
+#include "ingest/record.h"
+
+enum { BATCH_ROWS = 1000, BATCH_BYTES = 16 * 1024 * 1024 };
+#define LINGER_NS 50000000ull /* how long a batch may wait for more when nobody waits for it */
+#define IDLE_NS 500000000ull
+#define RETRY_NS 200000000ull
+
+struct batch {
+    inf_store_put rows[BATCH_ROWS];
+    size_t count;
+    size_t bytes;
+    inf_position end; /* past the last record read, whether it became a row or not */
+    bool any;
+};
+
+struct inf_drain {
+    inf_journal *journal;
+    inf_directory *directory;
+    inf_store *store;
+    inf_drain_stored stored;
+    void *context;
+    struct batch batch;
+    inf_log_cause trouble;
+
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t work;
+    pthread_cond_t progress;
+    inf_position done; /* everything before is in the store */
+    unsigned waiting;  /* threads in inf_drain_wait() */
+    bool woken;
+    bool stopping;
+    bool abandon; /* stop now: the rest stays in the journal */
+};
+
+static void clear(struct batch *b)
+{
+    b->count = 0;
+    b->bytes = 0;
+    b->any = false;
+}
+
+/* Reads until the batch is full or nothing more is there. 0, or a negative error of the journal. */
+static int fill(struct batch *b, inf_journal *journal)
+{
+    inf_record record;
+    int rc = 0;
+    while (b->count < BATCH_ROWS && b->bytes < BATCH_BYTES && (rc = inf_journal_next(journal, &record)) == 1) {
+        b->end = record.position;
+        b->any = true;
+        if (record.type != INF_RECORD_INGEST)
+            continue;
+        if (inf_ingest_decode(record.payload, record.length, &b->rows[b->count]) < 0) {
+            inf_log(INF_LOG_ERROR, "a journal record of %u bytes cannot be read and was left out", record.length);
+            continue;
+        }
+        b->bytes += record.length;
+        b->count++;
+    }
+    return rc < 0 ? rc : 0;
+}
+
+static bool trouble_of_one_row(int rc)
+{
+    return rc == INF_E2BIG || rc == INF_EEXIST || rc == INF_EINVAL;
+}
+
+/* Stores a batch; *fresh counts the rows that were not there yet. */
+static int store_batch(inf_store *store, struct batch *b, uint64_t *fresh)
+{
+    int rc = inf_store_put_traces(store, b->rows, b->count);
+    if (rc < 0 && trouble_of_one_row(rc)) {
+        rc = 0;
+        for (size_t i = 0; rc == 0 && i < b->count; i++) {
+            rc = inf_store_put_traces(store, &b->rows[i], 1);
+            if (rc < 0 && trouble_of_one_row(rc)) {
+                inf_log(INF_LOG_ERROR, "a trace cannot be stored and was left out: %s", inf_store_message(store));
+                b->rows[i].duplicate = true;
+                rc = 0;
+            }
+        }
+    }
+    for (size_t i = 0; rc == 0 && i < b->count; i++)
+        *fresh += !b->rows[i].duplicate;
+    return rc;
+}
+
+static void wait_ns(inf_drain *d, uint64_t ns)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    ns += (uint64_t)until.tv_nsec;
+    until.tv_sec += (time_t)(ns / 1000000000u);
+    until.tv_nsec = (long)(ns % 1000000000u);
+    pthread_cond_timedwait(&d->work, &d->lock, &until);
+}
+
+/* Waits for something to do; false when the thread is to end. */
+static bool next_round(inf_drain *d, uint64_t began_ns)
+{
+    pthread_mutex_lock(&d->lock);
+    for (;;) {
+        uint64_t age = d->batch.any ? inf_mono_ns() - began_ns : 0;
+        bool due = d->batch.any && (d->batch.count == BATCH_ROWS || d->batch.bytes >= BATCH_BYTES || d->waiting > 0 ||
+                                    d->stopping || age >= LINGER_NS);
+        if (d->abandon || due || d->woken || (d->stopping && !d->batch.any))
+            break;
+        wait_ns(d, d->batch.any ? LINGER_NS - age : IDLE_NS);
+        if (!d->batch.any)
+            break;
+    }
+    bool go_on = !d->abandon && !(d->stopping && !d->batch.any && !d->woken);
+    d->woken = false;
+    pthread_mutex_unlock(&d->lock);
+    return go_on;
+}
+
+static bool is_due(inf_drain *d, uint64_t began_ns)
+{
+    pthread_mutex_lock(&d->lock);
+    bool due = d->waiting > 0 || d->stopping;
+    pthread_mutex_unlock(&d->lock);
+    return due || d->batch.count == BATCH_ROWS || d->batch.bytes >= BATCH_BYTES ||
+           inf_mono_ns() - began_ns >= LINGER_NS;
+}
+
+static void commit(inf_drain *d)
+{
+    uint64_t fresh = 0;
+    int rc;
+    while ((rc = store_batch(d->store, &d->batch, &fresh)) < 0) {
+        inf_log_once(&d->trouble, INF_LOG_ERROR,
+                     "the store cannot be written (%s): %s; accepted traces wait in the journal", inf_strerror(rc),
+                     inf_store_message(d->store));
+        pthread_mutex_lock(&d->lock);
+        wait_ns(d, RETRY_NS);
+        bool abandon = d->abandon;
+        pthread_mutex_unlock(&d->lock);
+        if (abandon)
+            return;
+    }
+    if (inf_log_over(&d->trouble))
+        inf_log(INF_LOG_WARNING, "the store can be written again");
+    rc = inf_journal_ack(d->journal, d->batch.end);
+    if (rc < 0)
+        inf_log(INF_LOG_WARNING, "the journal's place cannot be kept: %s", inf_strerror(rc));
+    atomic_store(&d->directory->state->stored, d->batch.end);
+    pthread_mutex_lock(&d->lock);
+    d->done = d->batch.end;
+    pthread_cond_broadcast(&d->progress);
+    pthread_mutex_unlock(&d->lock);
+    clear(&d->batch);
+    if (fresh > 0)
+        d->stored(d->context);
+}
+
+static void *run(void *context)
+{
+    inf_drain *d = context;
+    uint64_t began_ns = 0;
+    while (next_round(d, began_ns)) {
+        bool had = d->batch.any;
+        int rc = fill(&d->batch, d->journal);
+        if (rc < 0)
+            inf_log(INF_LOG_ERROR, "the journal cannot be read: %s", inf_strerror(rc));
+        if (!had && d->batch.any)
+            began_ns = inf_mono_ns();
+        if (d->batch.any && is_due(d, began_ns)) {
+            bool full = d->batch.count == BATCH_ROWS || d->batch.bytes >= BATCH_BYTES;
+            commit(d);
+            if (full)
+                inf_drain_wake(d);
+        }
+    }
+    return NULL;
+}
+
+int inf_drain_start(inf_drain **out, inf_journal *journal, inf_directory *directory, inf_drain_stored stored,
+                    void *context)
+{
+    *out = NULL;
+    inf_drain *d = calloc(1, sizeof *d);
+    if (!d)
+        return INF_ENOMEM;
+    d->journal = journal;
+    d->directory = directory;
+    d->stored = stored;
+    d->context = context;
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_mutex_init(&d->lock, NULL);
+    pthread_cond_init(&d->work, &monotonic);
+    pthread_cond_init(&d->progress, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    int rc = inf_store_open(&d->store, directory->path, 0);
+    if (rc == 0 && pthread_create(&d->thread, NULL, run, d) != 0)
+        rc = INF_ESYS;
+    if (rc < 0) {
+        inf_store_close(d->store);
+        free(d);
+        return rc;
+    }
+    *out = d;
+    return 0;
+}
+
+void inf_drain_wake(inf_drain *d)
+{
+    pthread_mutex_lock(&d->lock);
+    d->woken = true;
+    pthread_cond_signal(&d->work);
+    pthread_mutex_unlock(&d->lock);
+}
+
+int inf_drain_wait(inf_drain *d, inf_position position, int timeout_ms)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += timeout_ms / 1000;
+    until.tv_nsec += timeout_ms % 1000 * 1000000l;
+    if (until.tv_nsec >= 1000000000l) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000l;
+    }
+    pthread_mutex_lock(&d->lock);
+    d->waiting++;
+    int code = 0;
+    if (d->done < position) {
+        d->woken = true;
+        pthread_cond_signal(&d->work);
+    }
+    while (d->done < position && code != ETIMEDOUT)
+        code = pthread_cond_timedwait(&d->progress, &d->lock, &until);
+    int rc = d->done < position ? INF_ETIMEDOUT : 0;
+    d->waiting--;
+    pthread_mutex_unlock(&d->lock);
+    return rc;
+}
+
+void inf_drain_stop(inf_drain *d, int timeout_ms)
+{
+    if (!d)
+        return;
+    pthread_mutex_lock(&d->lock);
+    d->stopping = true;
+    d->woken = true;
+    pthread_cond_signal(&d->work);
+    pthread_mutex_unlock(&d->lock);
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += timeout_ms / 1000 + 1;
+    if (pthread_timedjoin_np(d->thread, NULL, &until) != 0) {
+        pthread_mutex_lock(&d->lock);
+        d->abandon = true;
+        pthread_cond_signal(&d->work);
+        pthread_mutex_unlock(&d->lock);
+        pthread_join(d->thread, NULL);
+    }
+    inf_store_close(d->store);
+    pthread_cond_destroy(&d->work);
+    pthread_cond_destroy(&d->progress);
+    pthread_mutex_destroy(&d->lock);
+    free(d);
+}
+
+static int drain_one(inf_store *store, inf_journal *journal, struct batch *b, uint64_t *stored)
+{
+    int rc;
+    for (;;) {
+        clear(b);
+        rc = fill(b, journal);
+        if (rc < 0 || !b->any)
+            return rc;
+        rc = store_batch(store, b, stored);
+        if (rc == 0)
+            rc = inf_journal_ack(journal, b->end);
+        if (rc < 0)
+            return rc;
+    }
+}
+
+int inf_drain_leftovers(inf_store *store, const char *journal_dir, uint64_t *stored)
+{
+    struct batch *b = calloc(1, sizeof *b);
+    if (!b)
+        return INF_ENOMEM;
+    inf_journal *journal;
+    int rc;
+    while ((rc = inf_journal_adopt(&journal, journal_dir)) == 1) {
+        rc = drain_one(store, journal, b, stored);
+        inf_journal_close(journal);
+        if (rc < 0)
+            break;
+    }
+    free(b);
+    return rc == INF_ENOTFOUND ? 0 : rc;
+}

@@ -1,0 +1,29 @@
+/* From the journal into the store: one thread, transactions of up to 1,000 traces, and only what is committed is
+ * acknowledged to the journal. Storing twice does no harm (the store keeps one row a trace id), so a death in between
+ * loses nothing. */
+#ifndef INF_INGEST_DRAIN_H
+#define INF_INGEST_DRAIN_H
+
+#include "directory.h"
+#include "journal/journal.h"
+#include "store/store.h"
+
+typedef struct inf_drain inf_drain;
+
+/* Called on the drain's thread after each commit that stored something. */
+typedef void (*inf_drain_stored)(void *context);
+
+/* Starts the thread, with a store handle of its own. The journal's reading side belongs to it from now on. */
+int inf_drain_start(inf_drain **out, inf_journal *journal, inf_directory *directory, inf_drain_stored stored,
+                    void *context);
+/* Something was appended. Any thread. */
+void inf_drain_wake(inf_drain *drain);
+/* Waits until everything up to `position` is in the store. 0 or INF_ETIMEDOUT. Any thread. */
+int inf_drain_wait(inf_drain *drain, inf_position position, int timeout_ms);
+/* Everything appended so far is stored (timeout_ms at most), then the thread ends. NULL is allowed. */
+void inf_drain_stop(inf_drain *drain, int timeout_ms);
+
+/* Stores what writers that died left in `journal_dir`; *stored counts traces that were not in the store yet. */
+int inf_drain_leftovers(inf_store *store, const char *journal_dir, uint64_t *stored);
+
+#endif

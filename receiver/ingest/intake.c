@@ -1,0 +1,163 @@
+/* See intake.h. */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/os.h"
+#include "infinium.h"
+#include "ingest/intake.h"
+#include "ingest/record.h"
+
+enum { SEGMENT_BYTES = 16 * 1024 * 1024 };
+#define DEFAULT_MAX_BYTES (1024ull * 1024 * 1024)
+
+struct inf_intake {
+    inf_journal *journal;
+    inf_directory *directory;
+    inf_drain *drain;
+    _Atomic uint64_t appended; /* the furthest record's end */
+    inf_log_cause trouble;
+
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t work;
+    inf_waiter *first;
+    inf_waiter **last;
+    bool started;
+    bool stopping;
+};
+
+static void raise_to(_Atomic uint64_t *place, uint64_t value)
+{
+    uint64_t now = atomic_load(place);
+    while (now < value && !atomic_compare_exchange_weak(place, &now, value))
+        ;
+}
+
+static int make_durable(inf_intake *in)
+{
+    uint64_t upto = atomic_load(&in->appended);
+    int rc = inf_journal_sync(in->journal);
+    if (rc < 0) {
+        inf_log_once(&in->trouble, INF_LOG_ERROR, "the journal cannot be synced: %s", inf_strerror(rc));
+        return rc;
+    }
+    inf_log_over(&in->trouble);
+    raise_to(&in->directory->state->accepted, upto);
+    return 0;
+}
+
+static void *run(void *context)
+{
+    inf_intake *in = context;
+    for (;;) {
+        pthread_mutex_lock(&in->lock);
+        while (!in->first && !in->stopping)
+            pthread_cond_wait(&in->work, &in->lock);
+        inf_waiter *w = in->first;
+        in->first = NULL;
+        in->last = &in->first;
+        pthread_mutex_unlock(&in->lock);
+        if (!w)
+            return NULL;
+        int rc = make_durable(in);
+        inf_drain_wake(in->drain);
+        while (w) {
+            inf_waiter *next = w->next; /* w is gone once it was called */
+            w->done(w, rc);
+            w = next;
+        }
+    }
+}
+
+int inf_intake_open(inf_intake **out, inf_directory *directory, uint64_t max_bytes, inf_drain_stored stored,
+                    void *context)
+{
+    *out = NULL;
+    inf_intake *in = calloc(1, sizeof *in);
+    if (!in)
+        return INF_ENOMEM;
+    in->directory = directory;
+    in->last = &in->first;
+    pthread_mutex_init(&in->lock, NULL);
+    pthread_cond_init(&in->work, NULL);
+    inf_journal_options options = {.dir = directory->journal,
+                                   .segment_bytes = SEGMENT_BYTES,
+                                   .max_bytes = max_bytes ? max_bytes : DEFAULT_MAX_BYTES};
+    int rc = inf_journal_open(&in->journal, &options);
+    if (rc == 0)
+        rc = inf_drain_start(&in->drain, in->journal, directory, stored, context);
+    if (rc == 0 && pthread_create(&in->thread, NULL, run, in) != 0)
+        rc = INF_ESYS;
+    if (rc < 0) {
+        inf_intake_close(in, 0);
+        return rc;
+    }
+    in->started = true;
+    *out = in;
+    return 0;
+}
+
+int inf_intake_append(inf_intake *in, const inf_store_put *trace)
+{
+    uint8_t head[INF_INGEST_HEAD_MAX];
+    size_t length = inf_ingest_encode(&trace->summary, head);
+    inf_position end = 0;
+    int rc = inf_journal_append(in->journal, INF_RECORD_INGEST, head, length, trace->body, trace->body_length, &end);
+    if (rc == 0)
+        raise_to(&in->appended, end);
+    return rc;
+}
+
+int inf_intake_commit(inf_intake *in, inf_waiter *waiter)
+{
+    waiter->next = NULL;
+    pthread_mutex_lock(&in->lock);
+    int rc = in->stopping ? INF_ECLOSED : 0;
+    if (rc == 0) {
+        *in->last = waiter;
+        in->last = &waiter->next;
+        if (in->first == waiter)
+            pthread_cond_signal(&in->work);
+    }
+    pthread_mutex_unlock(&in->lock);
+    return rc;
+}
+
+void inf_intake_catch_up(inf_intake *in)
+{
+    inf_drain_wait(in->drain, atomic_load(&in->appended), 1000);
+}
+
+void inf_intake_maintain(inf_intake *in)
+{
+    int rc = inf_journal_maintain(in->journal);
+    if (rc < 0 && rc != INF_EFULL)
+        inf_log_once(&in->trouble, INF_LOG_ERROR, "the journal cannot grow: %s", inf_strerror(rc));
+}
+
+void inf_intake_stop(inf_intake *in)
+{
+    if (!in || !in->started)
+        return;
+    pthread_mutex_lock(&in->lock);
+    in->stopping = true;
+    pthread_cond_signal(&in->work);
+    pthread_mutex_unlock(&in->lock);
+    pthread_join(in->thread, NULL);
+    in->started = false;
+}
+
+void inf_intake_close(inf_intake *in, int timeout_ms)
+{
+    if (!in)
+        return;
+    inf_intake_stop(in);
+    inf_drain_stop(in->drain, timeout_ms);
+    if (in->journal)
+        inf_journal_close(in->journal);
+    pthread_cond_destroy(&in->work);
+    pthread_mutex_destroy(&in->lock);
+    free(in);
+}

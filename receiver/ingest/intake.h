@@ -1,0 +1,38 @@
+/* Accepting: append to the journal, and group commit. Requests append on their own threads and then wait; one thread
+ * syncs the journal for all that are waiting and lets them go. Nothing is acknowledged before it is durable. */
+#ifndef INF_INGEST_INTAKE_H
+#define INF_INGEST_INTAKE_H
+
+#include "directory.h"
+#include "ingest/drain.h"
+#include "journal/journal.h"
+
+typedef struct inf_intake inf_intake;
+
+/* Embedded in whoever waits; `done` is called once, on the commit thread, with 0 or a negative error, and must be
+ * quick. */
+typedef struct inf_waiter {
+    struct inf_waiter *next;
+    void (*done)(struct inf_waiter *waiter, int rc);
+} inf_waiter;
+
+int inf_intake_open(inf_intake **out, inf_directory *directory, uint64_t max_bytes, inf_drain_stored stored,
+                    void *context);
+
+/* Appends one accepted trace. Any thread. 0, INF_EFULL (the bound is reached), or why it cannot be written. */
+int inf_intake_append(inf_intake *intake, const inf_store_put *trace);
+
+/* Has `waiter` called once everything this thread appended before is durable. 0, or INF_ECLOSED: not called. */
+int inf_intake_commit(inf_intake *intake, inf_waiter *waiter);
+
+/* Waits until everything appended before the call is in the store, 1 s at most. */
+void inf_intake_catch_up(inf_intake *intake);
+
+/* Prepares the journal's next segment; from one thread, a few times a second and whenever it is woken for it. */
+void inf_intake_maintain(inf_intake *intake);
+
+/* Calls every waiter, then refuses. Afterwards inf_intake_close() stores what is left and frees. NULL is allowed. */
+void inf_intake_stop(inf_intake *intake);
+void inf_intake_close(inf_intake *intake, int timeout_ms);
+
+#endif
