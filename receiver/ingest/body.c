@@ -273,6 +273,7 @@ static int merge(struct reading *r, inf_json_value body, const inf_body_source *
             continue;
         inf_json_key_n(&w, i.key, i.key_length);
         inf_json_write(i.value, merged);
+        w.comma = true;
         read_member(r, i.key, i.key_length, i.value);
     }
     inf_buf_put_byte(merged, '}');

@@ -1,0 +1,22 @@
+/* A trace's summary as JSON, the same for the API, the events and the command line (docs/wire.md, "Reading"). */
+#ifndef INF_API_SUMMARY_H
+#define INF_API_SUMMARY_H
+
+#include "base/json_read.h"
+#include "base/json_write.h"
+#include "store/store.h"
+
+/* "running", "ok", "error", "interrupted". */
+const char *inf_status_name(uint8_t status);
+/* The enum inf_status of a name, or -1. */
+int inf_status_parse(const char *name);
+
+/* Writes the summary as one object. */
+void inf_summary_write(inf_json_writer *writer, const inf_summary *summary);
+
+/* Writes the whole trace as one object: the summary's members, received_at, and every other member of the body.
+ * `parser` is used for the body. 0, or a negative error when the body does not parse. */
+int inf_whole_trace_write(inf_json_writer *writer, const inf_summary *summary, const char *body, size_t body_length,
+                          inf_json *parser);
+
+#endif

@@ -1,0 +1,123 @@
+/* Answers: errors as `{"error": reason}`, suspension and resumption, and what every answer carries. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json_write.h"
+#include "base/os.h"
+#include "http/answer.h"
+#include "infinium.h"
+
+const char *inf_request_header(const inf_request *request, const char *name)
+{
+    return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+}
+
+const char *inf_request_argument(const inf_request *request, const char *name)
+{
+    return MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, name);
+}
+
+void inf_request_refuse(inf_request *request, unsigned status, const char *reason)
+{
+    request->status = status;
+    request->refused = true;
+    request->content_type = NULL;
+    if (status == MHD_HTTP_TOO_MANY_REQUESTS || status == MHD_HTTP_SERVICE_UNAVAILABLE)
+        request->retry_after = "1";
+    inf_buf_reset(&request->answer);
+    inf_json_writer w = inf_json_writer_on(&request->answer);
+    inf_json_begin_object(&w);
+    inf_json_key(&w, "error");
+    inf_json_put_text(&w, reason);
+    inf_json_end_object(&w);
+}
+
+void inf_request_refusef(inf_request *request, unsigned status, const char *format, ...)
+{
+    char reason[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(reason, sizeof reason, format, args);
+    va_end(args);
+    inf_request_refuse(request, status, reason);
+}
+
+void inf_request_suspend(inf_request *request, enum inf_phase meanwhile)
+{
+    request->suspended = true;
+    request->phase = meanwhile;
+    MHD_suspend_connection(request->connection);
+}
+
+void inf_request_work(inf_request *request, enum inf_phase meanwhile, void (*work)(inf_request *, inf_worker *))
+{
+    request->work = work;
+    inf_request_suspend(request, meanwhile);
+    int rc = inf_workers_submit(request->receiver->workers, request);
+    if (rc == 0)
+        return;
+    inf_request_refuse(request, MHD_HTTP_SERVICE_UNAVAILABLE,
+                       rc == INF_ECLOSED ? "the receiver is ending" : "too much is waiting");
+    inf_request_resume(request, meanwhile == INF_PHASE_DECIDING ? INF_PHASE_DECIDED : INF_PHASE_ANSWERED);
+}
+
+void inf_request_resume(inf_request *request, enum inf_phase phase)
+{
+    request->phase = phase;
+    MHD_resume_connection(request->connection);
+}
+
+static bool agent_route(enum inf_route route)
+{
+    return route == INF_ROUTE_TRACE || route == INF_ROUTE_BATCH || route == INF_ROUTE_HEALTH;
+}
+
+static void add(struct MHD_Response *response, const char *name, const char *value)
+{
+    MHD_add_response_header(response, name, value);
+}
+
+static struct MHD_Response *plain_response(inf_request *request)
+{
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(request->answer.length, request->answer.data, MHD_RESPMEM_MUST_COPY);
+    if (!response)
+        return NULL;
+    if (request->answer.length)
+        add(response, MHD_HTTP_HEADER_CONTENT_TYPE, request->content_type ? request->content_type : "application/json");
+    add(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    add(response, "X-Content-Type-Options", "nosniff");
+    if (agent_route(request->route))
+        add(response, "Infinium-Batch", INF_BATCH_HEADER);
+    if (request->retry_after)
+        add(response, MHD_HTTP_HEADER_RETRY_AFTER, request->retry_after);
+    if (request->allow)
+        add(response, MHD_HTTP_HEADER_ALLOW, request->allow);
+    if (request->location)
+        add(response, MHD_HTTP_HEADER_LOCATION, request->location);
+    if (request->session[0]) {
+        char cookie[160];
+        snprintf(cookie, sizeof cookie, "infinium_session=%s; Path=/; HttpOnly; SameSite=Strict; Max-Age=604800",
+                 request->session);
+        add(response, MHD_HTTP_HEADER_SET_COOKIE, cookie);
+    }
+    return response;
+}
+
+enum MHD_Result inf_answer_queue(inf_request *request)
+{
+    struct MHD_Response *response = request->response;
+    request->response = NULL;
+    if (!response && request->answer.error) {
+        inf_buf_free(&request->answer);
+        inf_request_refuse(request, MHD_HTTP_SERVICE_UNAVAILABLE, "out of memory");
+    }
+    if (!response)
+        response = plain_response(request);
+    if (!response)
+        return MHD_NO;
+    enum MHD_Result result = MHD_queue_response(request->connection, request->status, response);
+    MHD_destroy_response(response);
+    return result;
+}

@@ -1,0 +1,10 @@
+/* Which resource a path names, and what may be done with it. Private to receiver/http/. */
+#ifndef INF_HTTP_ROUTE_H
+#define INF_HTTP_ROUTE_H
+
+#include "http/request.h"
+
+/* Sets route and target; refuses (404, 405) what there is not. `method` may be HEAD, which is GET without a body. */
+void inf_route_find(inf_request *request, const char *url, const char *method);
+
+#endif

@@ -1,0 +1,540 @@
+/* The HTTP server: libmicrohttpd with epoll threads, requests from their first header to their last byte.
+ *
+ * The library calls take() several times for one request: when the headers are there, for each part of the body, and
+ * when the body is complete; again after each suspension. inf_request.phase says where a request stands. Rules of the
+ * library that shape this file: an answer that is queued before the body was read closes the connection (so a refused
+ * body is read over first, unless the client waits for a 100 Continue or the body is huge), and nothing can be queued
+ * in the middle of a body. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/id.h"
+#include "base/log.h"
+#include "base/os.h"
+#include "http/answer.h"
+#include "http/route.h"
+#include "infinium.h"
+
+enum {
+    CONNECTION_MEMORY = 32 * 1024,
+    IDLE_SECONDS = 30,
+    DEFAULT_CONNECTIONS = 4096,
+    SPARE_MAX = 256,        /* requests kept for reuse */
+    SPARE_BODY = 64 * 1024, /* with a body buffer of at most this */
+    ANSWER_MAX = 64 * 1024 * 1024,
+    READ_OVER_MAX = 64 * 1024 * 1024, /* of a refused body; past it the connection is closed */
+    READERS_MAX = 16,
+};
+#define BODIES_MAX (256ull * 1024 * 1024) /* all bodies that are being received, together */
+
+struct inf_http {
+    inf_receiver *receiver;
+    struct MHD_Daemon *daemon;
+    int listener;
+    pthread_mutex_t lock;
+    inf_request *spare;
+    unsigned spares;
+    inf_body_reader *readers[READERS_MAX];
+    unsigned reader_count;
+    _Atomic uint64_t bodies; /* bytes reserved for bodies */
+    atomic_uint active;      /* requests between their headers and the end of their answer */
+    atomic_bool quiet;       /* ending */
+};
+
+/* ---- requests ---- */
+
+static inf_request *request_new(inf_http *http)
+{
+    pthread_mutex_lock(&http->lock);
+    inf_request *r = http->spare;
+    if (r) {
+        http->spare = r->next;
+        http->spares--;
+    }
+    pthread_mutex_unlock(&http->lock);
+    if (r)
+        return r;
+    r = calloc(1, sizeof *r);
+    if (!r)
+        return NULL;
+    inf_buf_init(&r->body, INF_REQUEST_BODY_MAX);
+    inf_buf_init(&r->answer, ANSWER_MAX);
+    return r;
+}
+
+static void request_free(inf_request *r)
+{
+    inf_buf_free(&r->body);
+    inf_buf_free(&r->answer);
+    free(r);
+}
+
+static void request_done(inf_http *http, inf_request *r)
+{
+    atomic_fetch_sub(&http->bodies, r->reserved);
+    if (r->response)
+        MHD_destroy_response(r->response);
+    inf_buf body = r->body;
+    inf_buf answer = r->answer;
+    memset(r, 0, sizeof *r);
+    r->body = body;
+    r->answer = answer;
+    inf_buf_reset(&r->body);
+    inf_buf_reset(&r->answer);
+    bool keep = body.capacity <= SPARE_BODY && answer.capacity <= SPARE_BODY;
+    pthread_mutex_lock(&http->lock);
+    keep = keep && http->spares < SPARE_MAX;
+    if (keep) {
+        r->next = http->spare;
+        http->spare = r;
+        http->spares++;
+    }
+    pthread_mutex_unlock(&http->lock);
+    if (!keep)
+        request_free(r);
+    atomic_fetch_sub(&http->active, 1);
+}
+
+inf_body_reader *inf_http_reader(inf_receiver *receiver)
+{
+    inf_http *http = receiver->http;
+    inf_body_reader *reader = NULL;
+    pthread_mutex_lock(&http->lock);
+    if (http->reader_count)
+        reader = http->readers[--http->reader_count];
+    pthread_mutex_unlock(&http->lock);
+    if (reader)
+        return reader;
+    reader = calloc(1, sizeof *reader);
+    if (reader && inf_body_reader_init(reader) < 0) {
+        free(reader);
+        reader = NULL;
+    }
+    return reader;
+}
+
+void inf_http_reader_done(inf_receiver *receiver, inf_body_reader *reader)
+{
+    inf_http *http = receiver->http;
+    pthread_mutex_lock(&http->lock);
+    if (http->reader_count < READERS_MAX) {
+        http->readers[http->reader_count++] = reader;
+        reader = NULL;
+    }
+    pthread_mutex_unlock(&http->lock);
+    if (reader) {
+        inf_body_reader_free(reader);
+        free(reader);
+    }
+}
+
+/* ---- who may ---- */
+
+static void refuse_key(inf_request *r)
+{
+    inf_request_refuse(r, MHD_HTTP_UNAUTHORIZED, "the agent's id and key do not fit together, or the agent is revoked");
+}
+
+static void decide(inf_request *r, inf_worker *worker)
+{
+    (void)worker;
+    const char *secret = inf_request_header(r, "x-agent-key");
+    if (!secret || !inf_keys_decide(r->receiver->keys, r->agent_id, secret, strlen(secret)))
+        refuse_key(r);
+    inf_request_resume(r, INF_PHASE_DECIDED);
+}
+
+/* Decides at once, or suspends. */
+static void authenticate(inf_request *r)
+{
+    const char *id = inf_request_header(r, "x-agent-id");
+    const char *secret = inf_request_header(r, "x-agent-key");
+    uint8_t stated[16];
+    if (!id || !secret) {
+        inf_request_refuse(r, MHD_HTTP_UNAUTHORIZED, "the headers x-agent-id and x-agent-key are needed");
+        return;
+    }
+    if (strlen(id) != 36 || inf_id_parse(id, 36, stated) < 0 || memcmp(stated, r->agent_id, 16) != 0) {
+        inf_request_refuse(r, MHD_HTTP_UNAUTHORIZED, "x-agent-id is not the agent of the path");
+        return;
+    }
+    switch (inf_keys_check(r->receiver->keys, r->agent_id, secret, strlen(secret), r->agent_name)) {
+    case INF_KEY_RIGHT:
+        return;
+    case INF_KEY_WRONG:
+        refuse_key(r);
+        return;
+    case INF_KEY_UNDECIDED:
+        inf_request_work(r, INF_PHASE_DECIDING, decide);
+    }
+}
+
+/* A page of another site can make a browser ask us under that site's name (DNS rebinding). It cannot make it ask under
+ * an address, or a name that is ours. */
+static bool host_is_ours(const inf_request *r)
+{
+    const char *host = inf_request_header(r, MHD_HTTP_HEADER_HOST);
+    char name[256];
+    struct in6_addr address;
+    if (!host)
+        return false;
+    size_t n = *host == '[' ? strcspn(host, "]") : strcspn(host, ":");
+    const char *start = *host == '[' ? host + 1 : host;
+    n -= (size_t)(start - host);
+    if (n == 0 || n >= sizeof name)
+        return false;
+    memcpy(name, start, n);
+    name[n] = 0;
+    return strcasecmp(name, "localhost") == 0 || strcasecmp(name, r->receiver->host) == 0 ||
+           inet_pton(AF_INET, name, &address) == 1 || (*host == '[' && inet_pton(AF_INET6, name, &address) == 1);
+}
+
+/* ---- the body ---- */
+
+static bool is_post(const inf_request *r)
+{
+    return r->route == INF_ROUTE_TRACE || r->route == INF_ROUTE_BATCH;
+}
+
+static size_t body_limit(const inf_request *r)
+{
+    return r->route == INF_ROUTE_BATCH ? INF_BATCH_MAX_BYTES : INF_BODY_MAX;
+}
+
+static void refuse_size(inf_request *r)
+{
+    inf_request_refusef(r, MHD_HTTP_CONTENT_TOO_LARGE, "the body is larger than %zu bytes", body_limit(r));
+}
+
+static bool type_is_fine(const char *type)
+{
+    static const char *const fine[] = {"application/json", "application/x-ndjson", "application/ndjson",
+                                       "text/json",        "text/plain",           "application/octet-stream"};
+    size_t n = type ? strcspn(type, "; ") : 0;
+    for (size_t i = 0; type && i < sizeof fine / sizeof fine[0]; i++)
+        if (strlen(fine[i]) == n && strncasecmp(type, fine[i], n) == 0)
+            return true;
+    return !type;
+}
+
+static void check_body_headers(inf_request *r)
+{
+    const char *length = inf_request_header(r, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    const char *coding = inf_request_header(r, MHD_HTTP_HEADER_CONTENT_ENCODING);
+    if (!length && !inf_request_header(r, MHD_HTTP_HEADER_TRANSFER_ENCODING))
+        inf_request_refuse(r, MHD_HTTP_LENGTH_REQUIRED, "the request has no Content-Length");
+    else if (length && strtoull(length, NULL, 10) > body_limit(r))
+        refuse_size(r);
+    else if (!type_is_fine(inf_request_header(r, MHD_HTTP_HEADER_CONTENT_TYPE)))
+        inf_request_refuse(r, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "the body's type is not application/json");
+    else if (coding && strcasecmp(coding, "identity") != 0 && strcasecmp(coding, "zstd") != 0)
+        inf_request_refuse(r, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "the body's encoding is neither identity nor zstd");
+}
+
+/* Reserves room for `extra` more bytes out of what all bodies may take together. */
+static bool reserve(inf_http *http, inf_request *r, size_t extra)
+{
+    size_t need = r->body.length + extra + INF_JSON_PADDING;
+    if (need > r->reserved) {
+        size_t more = need - r->reserved;
+        if (atomic_fetch_add(&http->bodies, more) + more > BODIES_MAX) {
+            atomic_fetch_sub(&http->bodies, more);
+            return false;
+        }
+        r->reserved = need;
+    }
+    return inf_buf_reserve(&r->body, extra + INF_JSON_PADDING) == 0;
+}
+
+/* False when the connection is to be closed. */
+static bool take_body(inf_http *http, inf_request *r, const char *data, size_t size)
+{
+    r->received += size;
+    if (r->refused)
+        return r->received <= READ_OVER_MAX;
+    if (!is_post(r))
+        return r->received <= READ_OVER_MAX; /* a GET with a body: read over */
+    if (r->received > body_limit(r))
+        refuse_size(r);
+    else if (!reserve(http, r, size))
+        inf_request_refuse(r, MHD_HTTP_SERVICE_UNAVAILABLE, "too many bodies are being received");
+    else
+        inf_buf_put(&r->body, data, size);
+    if (r->refused)
+        inf_buf_reset(&r->body);
+    return true;
+}
+
+/* ---- the life of a request ---- */
+
+/* Headers are there. May suspend. */
+static void begin(inf_http *http, inf_request *r, const char *url, const char *method)
+{
+    r->url = url;
+    inf_route_find(r, url, method);
+    if (r->refused)
+        return;
+    if (atomic_load(&http->quiet)) {
+        inf_request_refuse(r, MHD_HTTP_SERVICE_UNAVAILABLE, "the receiver is ending");
+        return;
+    }
+    bool agent = is_post(r) || r->route == INF_ROUTE_HEALTH;
+    if (!agent && !host_is_ours(r)) {
+        inf_request_refuse(r, MHD_HTTP_MISDIRECTED_REQUEST, "this receiver does not answer to that host name");
+        return;
+    }
+    if (agent)
+        authenticate(r);
+}
+
+static bool wants_continue(const inf_request *r)
+{
+    const char *expect = inf_request_header(r, MHD_HTTP_HEADER_EXPECT);
+    return expect && strcasecmp(expect, "100-continue") == 0;
+}
+
+/* Must the refusal be sent before the body was read? */
+static bool answer_early(const inf_request *r)
+{
+    const char *length = inf_request_header(r, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    return r->refused && (wants_continue(r) || (length && strtoull(length, NULL, 10) > READ_OVER_MAX));
+}
+
+static void act(inf_request *r)
+{
+    if (r->refused)
+        return;
+    switch (r->route) {
+    case INF_ROUTE_TRACE:
+        inf_ingest_platform(r);
+        break;
+    case INF_ROUTE_BATCH:
+        inf_ingest_batch(r);
+        break;
+    case INF_ROUTE_HEALTH:
+        inf_ingest_health(r);
+        break;
+    case INF_ROUTE_PAGE:
+        inf_files_serve(r);
+        break;
+    default:
+        inf_api_read(r);
+    }
+}
+
+static enum MHD_Result take(void *context, struct MHD_Connection *connection, const char *url, const char *method,
+                            const char *version, const char *data, size_t *size, void **state)
+{
+    inf_http *http = context;
+    inf_request *r = *state;
+    (void)version;
+    if (!r) {
+        r = request_new(http);
+        if (!r)
+            return MHD_NO;
+        *state = r;
+        atomic_fetch_add(&http->active, 1);
+        r->receiver = http->receiver;
+        r->connection = connection;
+        r->phase = INF_PHASE_HEADERS;
+        begin(http, r, url, method);
+        if (r->suspended)
+            return MHD_YES; /* called again when it is decided */
+        r->phase = INF_PHASE_DECIDED;
+    }
+    r->suspended = false;
+    if (r->phase == INF_PHASE_DECIDED) {
+        if (!r->refused && is_post(r))
+            check_body_headers(r);
+        r->phase = INF_PHASE_BODY;
+        return answer_early(r) ? inf_answer_queue(r) : MHD_YES;
+    }
+    if (r->phase == INF_PHASE_BODY && *size > 0) {
+        size_t n = *size;
+        *size = 0;
+        return take_body(http, r, data, n) ? MHD_YES : MHD_NO;
+    }
+    if (r->phase == INF_PHASE_BODY) {
+        r->phase = INF_PHASE_ANSWERED;
+        act(r);
+        if (r->suspended)
+            return MHD_YES;
+    }
+    return r->phase == INF_PHASE_ANSWERED ? inf_answer_queue(r) : MHD_YES;
+}
+
+static void completed(void *context, struct MHD_Connection *connection, void **state,
+                      enum MHD_RequestTerminationCode code)
+{
+    (void)connection;
+    (void)code;
+    if (*state)
+        request_done(context, *state);
+    *state = NULL;
+}
+
+/* ---- starting and ending ---- */
+
+static int split_listen(inf_receiver *receiver, const char *listen, char port[16])
+{
+    const char *text = listen ? listen : "127.0.0.1:8321";
+    const char *colon = strrchr(text, ':');
+    if (!colon || colon == text || strlen(colon + 1) == 0 || strlen(colon + 1) > 5 ||
+        strspn(colon + 1, "0123456789") != strlen(colon + 1) || strtoul(colon + 1, NULL, 10) > 65535)
+        return INF_EINVAL;
+    size_t n = (size_t)(colon - text);
+    if (*text == '[') {
+        if (colon[-1] != ']' || n < 4)
+            return INF_EINVAL;
+        text++;
+        n -= 2;
+    }
+    if (n >= sizeof receiver->host)
+        return INF_EINVAL;
+    memcpy(receiver->host, text, n);
+    receiver->host[n] = 0;
+    snprintf(port, 16, "%s", colon + 1);
+    return 0;
+}
+
+static int bind_one(const struct addrinfo *a)
+{
+    int one = 1;
+    int fd = inf_os.socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->ai_protocol);
+    if (fd < 0)
+        return -1;
+    inf_os.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (inf_os.bind(fd, a->ai_addr, a->ai_addrlen) == 0 && inf_os.listen(fd, 1024) == 0)
+        return fd;
+    int error = errno;
+    inf_os.close(fd);
+    errno = error;
+    return -1;
+}
+
+static int listen_at(inf_http *http, const char *listen, char *message, size_t size)
+{
+    inf_receiver *receiver = http->receiver;
+    char port[16];
+    if (split_listen(receiver, listen, port) < 0) {
+        snprintf(message, size, "the address to listen at is not HOST:PORT: %s", listen ? listen : "");
+        return INF_EINVAL;
+    }
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+    struct addrinfo *found = NULL;
+    int code = getaddrinfo(receiver->host, port, &hints, &found);
+    if (code != 0) {
+        snprintf(message, size, "cannot listen at %s: %s", receiver->host, gai_strerror(code));
+        return INF_ENET;
+    }
+    for (struct addrinfo *a = found; a && http->listener < 0; a = a->ai_next)
+        http->listener = bind_one(a);
+    int error = errno;
+    freeaddrinfo(found);
+    if (http->listener < 0) {
+        snprintf(message, size, "cannot listen at %s:%s: %s", receiver->host, port, strerror(error));
+        return INF_ENET;
+    }
+    struct sockaddr_storage bound;
+    socklen_t length = sizeof bound;
+    if (inf_os.getsockname(http->listener, (struct sockaddr *)&bound, &length) < 0)
+        return inf_os_error(errno);
+    receiver->port = ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
+                                                       : ((struct sockaddr_in *)&bound)->sin_port);
+    bool v6 = strchr(receiver->host, ':') != NULL;
+    snprintf(receiver->url, sizeof receiver->url, "http://%s%s%s:%d", v6 ? "[" : "", receiver->host, v6 ? "]" : "",
+             receiver->port);
+    return 0;
+}
+
+static unsigned thread_count(const inf_serve_options *options)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    if (options->threads > 0)
+        return options->threads > 64 ? 64 : (unsigned)options->threads;
+    return cores < 1 ? 1 : cores > 4 ? 4 : (unsigned)cores;
+}
+
+static void library_says(void *context, const char *format, va_list args)
+{
+    char text[512];
+    (void)context;
+    vsnprintf(text, sizeof text, format, args);
+    text[strcspn(text, "\n")] = 0;
+    inf_log(INF_LOG_DEBUG, "http: %s", text);
+}
+
+int inf_http_start(inf_http **out, inf_receiver *receiver, const inf_serve_options *options, char *message, size_t size)
+{
+    *out = NULL;
+    inf_http *http = calloc(1, sizeof *http);
+    if (!http)
+        return INF_ENOMEM;
+    http->receiver = receiver;
+    http->listener = -1;
+    pthread_mutex_init(&http->lock, NULL);
+    int rc = listen_at(http, options->listen, message, size);
+    if (rc < 0) {
+        free(http);
+        return rc;
+    }
+    *out = http;
+    receiver->http = http;
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+    unsigned threads = thread_count(options);
+    unsigned connections = options->connections > 0 ? (unsigned)options->connections : DEFAULT_CONNECTIONS;
+    http->daemon = MHD_start_daemon(flags, 0, NULL, NULL, take, http, MHD_OPTION_EXTERNAL_LOGGER, library_says, NULL,
+                                    MHD_OPTION_LISTEN_SOCKET, http->listener, MHD_OPTION_NOTIFY_COMPLETED, completed,
+                                    http, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+                                    MHD_OPTION_CONNECTION_LIMIT, connections < threads ? threads : connections,
+                                    MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_THREAD_POOL_SIZE,
+                                    threads > 1 ? threads : 0u, MHD_OPTION_END);
+    if (!http->daemon) {
+        snprintf(message, size, "the HTTP server cannot be started: %s", strerror(errno));
+        return INF_ESYS;
+    }
+    return 0;
+}
+
+void inf_http_quiesce(inf_http *http)
+{
+    if (!http)
+        return;
+    atomic_store(&http->quiet, true);
+    if (http->daemon)
+        MHD_quiesce_daemon(http->daemon);
+}
+
+void inf_http_stop(inf_http *http)
+{
+    if (!http)
+        return;
+    for (int i = 0; i < 100 && atomic_load(&http->active) > 0; i++)
+        nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+    if (http->daemon)
+        MHD_stop_daemon(http->daemon);
+    if (http->listener >= 0)
+        inf_os.close(http->listener);
+    while (http->spare) {
+        inf_request *next = http->spare->next;
+        request_free(http->spare);
+        http->spare = next;
+    }
+    while (http->reader_count) {
+        inf_body_reader *reader = http->readers[--http->reader_count];
+        inf_body_reader_free(reader);
+        free(reader);
+    }
+    pthread_mutex_destroy(&http->lock);
+    free(http);
+}

@@ -1,0 +1,29 @@
+/* Server-sent events: what was stored or changed, to everybody who looks. Events are formatted once and kept in a ring;
+ * a viewer is a place in it. A viewer that falls behind the ring is not waited for: it gets `event: resync` (load the
+ * list again) and goes on with the newest. */
+#ifndef INF_LIVE_HUB_H
+#define INF_LIVE_HUB_H
+
+#include <microhttpd.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "store/store.h"
+
+typedef struct inf_hub inf_hub;
+
+int inf_hub_open(inf_hub **out, const char *dir);
+/* Something was stored. Any thread. */
+void inf_hub_wake(inf_hub *hub);
+
+/* The answer to a viewer: an endless response. `resume` continues after sequence `after`; otherwise it begins now.
+ * Reads through `store`, a handle of the calling thread. 0; INF_EFULL: too many viewers; INF_ECLOSED. */
+int inf_hub_view(inf_hub *hub, inf_store *store, struct MHD_Connection *connection, bool resume, uint64_t after,
+                 struct MHD_Response **out);
+
+/* Ends every viewer's answer. Afterwards no connection is suspended by the hub. */
+void inf_hub_stop(inf_hub *hub);
+/* Once the HTTP server has ended. NULL is allowed. */
+void inf_hub_close(inf_hub *hub);
+
+#endif

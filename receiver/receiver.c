@@ -1,0 +1,182 @@
+/* Putting a receiver together and taking it apart. The order of the ending matters: first nobody may start to wait,
+ * then everybody who waits is answered, then the connections close, then what was accepted is stored. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "infinium.h"
+#include "receiver.h"
+
+enum { DRAIN_MS = 10000 };
+#define KEEP_NS 100000000l
+
+static void stored(void *context)
+{
+    inf_receiver *receiver = context;
+    if (receiver->hub)
+        inf_hub_wake(receiver->hub);
+}
+
+/* Housekeeping: agents that another process changed, and the journal's next segment. */
+static void *keep(void *context)
+{
+    inf_receiver *r = context;
+    inf_log_cause trouble = {0};
+    pthread_mutex_lock(&r->keeper_lock);
+    while (!r->stopping) {
+        pthread_mutex_unlock(&r->keeper_lock);
+        inf_intake_maintain(r->intake);
+        int rc = inf_keys_refresh(r->keys);
+        if (rc < 0)
+            inf_log_once(&trouble, INF_LOG_WARNING, "the agents cannot be read: %s", inf_strerror(rc));
+        pthread_mutex_lock(&r->keeper_lock);
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_nsec += KEEP_NS;
+        if (until.tv_nsec >= 1000000000l) {
+            until.tv_sec++;
+            until.tv_nsec -= 1000000000l;
+        }
+        if (!r->stopping)
+            pthread_cond_timedwait(&r->keeper_work, &r->keeper_lock, &until);
+    }
+    pthread_mutex_unlock(&r->keeper_lock);
+    return NULL;
+}
+
+static int start_keeper(inf_receiver *r)
+{
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&r->keeper_work, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    pthread_mutex_init(&r->keeper_lock, NULL);
+    r->keeping = pthread_create(&r->keeper, NULL, keep, r) == 0;
+    return r->keeping ? 0 : INF_ESYS;
+}
+
+static void stop_keeper(inf_receiver *r)
+{
+    if (!r->keeping)
+        return;
+    pthread_mutex_lock(&r->keeper_lock);
+    r->stopping = true;
+    pthread_cond_signal(&r->keeper_work);
+    pthread_mutex_unlock(&r->keeper_lock);
+    pthread_join(r->keeper, NULL);
+    r->keeping = false;
+}
+
+/* Makes the store when it is new, and takes over what an ended receiver left. */
+static int recover(inf_receiver *r, char *message)
+{
+    inf_store *store;
+    int rc = inf_store_open(&store, r->directory.path, INF_STORE_CREATE);
+    if (rc == 0)
+        rc = inf_drain_leftovers(store, r->directory.journal, &r->recovered);
+    if (rc < 0)
+        snprintf(message, INF_RECEIVER_MESSAGE_SIZE, "the store in %s cannot be used: %s (%s)", r->directory.path,
+                 inf_store_message(store), inf_strerror(rc));
+    inf_store_close(store);
+    return rc;
+}
+
+static int take_directory(inf_receiver *r, const char *dir, char *message)
+{
+    char holder[600] = "";
+    int rc = inf_directory_take(&r->directory, dir, true, holder, sizeof holder);
+    if (rc == INF_EEXIST) {
+        size_t pid = strcspn(holder, " ");
+        snprintf(message, INF_RECEIVER_MESSAGE_SIZE, "another receiver, process %.*s%s%s, has the directory %s",
+                 (int)pid, holder, holder[pid] ? " at" : "", holder + pid, dir);
+    } else if (rc < 0) {
+        snprintf(message, INF_RECEIVER_MESSAGE_SIZE, "the directory %s cannot be used: %s", dir, inf_strerror(rc));
+    }
+    return rc;
+}
+
+static int start(inf_receiver *r, const inf_serve_options *options, char *message)
+{
+    int rc = take_directory(r, options->data_dir, message);
+    if (rc == 0)
+        rc = inf_directory_share(&r->directory);
+    if (rc == 0)
+        rc = recover(r, message);
+    if (rc == 0)
+        rc = inf_read_token(r->directory.path, r->read_token);
+    if (rc == 0)
+        rc = inf_keys_open(&r->keys, r->directory.path);
+    if (rc == 0)
+        rc = inf_hub_open(&r->hub, r->directory.path);
+    if (rc == 0)
+        rc = inf_intake_open(&r->intake, &r->directory, options->journal_max_bytes, stored, r);
+    if (rc == 0)
+        rc = start_keeper(r);
+    if (rc == 0)
+        rc = inf_workers_start(&r->workers, r);
+    if (rc == 0)
+        rc = inf_http_start(&r->http, r, options, message, INF_RECEIVER_MESSAGE_SIZE);
+    if (rc == 0)
+        rc = inf_directory_announce(&r->directory, r->url);
+    return rc;
+}
+
+int inf_receiver_start(inf_receiver **out, const inf_serve_options *options, char message[INF_RECEIVER_MESSAGE_SIZE])
+{
+    char unused[INF_RECEIVER_MESSAGE_SIZE];
+    if (!message)
+        message = unused;
+    message[0] = 0;
+    *out = NULL;
+    inf_receiver *r = calloc(1, sizeof *r);
+    if (!r || !options->data_dir) {
+        snprintf(message, INF_RECEIVER_MESSAGE_SIZE, "%s", r ? "no data directory is given" : "out of memory");
+        free(r);
+        return r ? INF_EINVAL : INF_ENOMEM;
+    }
+    r->directory.lock = -1;
+    int rc = start(r, options, message);
+    if (rc < 0) {
+        if (!*message)
+            snprintf(message, INF_RECEIVER_MESSAGE_SIZE, "%s", inf_strerror(rc));
+        inf_receiver_stop(r);
+        return rc;
+    }
+    *out = r;
+    return 0;
+}
+
+void inf_receiver_stop(inf_receiver *r)
+{
+    if (!r)
+        return;
+    inf_http_quiesce(r->http);
+    inf_workers_stop(r->workers);
+    inf_intake_stop(r->intake);
+    inf_hub_stop(r->hub);
+    inf_http_stop(r->http);
+    stop_keeper(r);
+    inf_intake_close(r->intake, DRAIN_MS);
+    inf_hub_close(r->hub);
+    inf_keys_close(r->keys);
+    inf_directory_release(&r->directory);
+    free(r);
+}
+
+const char *inf_receiver_url(const inf_receiver *r)
+{
+    return r->url;
+}
+
+int inf_receiver_port(const inf_receiver *r)
+{
+    return r->port;
+}
+
+uint64_t inf_receiver_recovered(const inf_receiver *r)
+{
+    return r->recovered;
+}

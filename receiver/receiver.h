@@ -1,0 +1,57 @@
+/* The parts of a running receiver and who owns them. Private to receiver/. */
+#ifndef INF_RECEIVER_H
+#define INF_RECEIVER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "auth/keys.h"
+#include "auth/login.h"
+#include "directory.h"
+#include "ingest/body.h"
+#include "ingest/intake.h"
+#include "live/hub.h"
+#include "serve.h"
+
+typedef struct inf_http inf_http;
+typedef struct inf_workers inf_workers;
+
+struct inf_receiver {
+    inf_directory directory;
+    inf_keys *keys;
+    inf_intake *intake;
+    inf_hub *hub;
+    inf_workers *workers;
+    inf_http *http;
+    char host[256]; /* as it was asked for */
+    int port;
+    char url[320];
+    char read_token[INF_TOKEN_SIZE];
+    uint64_t recovered;
+
+    pthread_t keeper; /* housekeeping: agents, the journal's next segment, heartbeats */
+    bool keeping;
+    pthread_mutex_t keeper_lock;
+    pthread_cond_t keeper_work;
+    bool stopping;
+};
+
+/* http/server.c */
+int inf_http_start(inf_http **out, inf_receiver *receiver, const inf_serve_options *options, char *message,
+                   size_t size);
+/* No new connections; requests that must wait are refused from now on. */
+void inf_http_quiesce(inf_http *http);
+/* Waits a moment for answers on their way, then closes. Nothing may be suspended any more. */
+void inf_http_stop(inf_http *http);
+/* A reader of bodies for the calling thread until it is given back; NULL without memory. */
+inf_body_reader *inf_http_reader(inf_receiver *receiver);
+void inf_http_reader_done(inf_receiver *receiver, inf_body_reader *reader);
+
+/* http/workers.c: threads for what may wait */
+struct inf_request;
+int inf_workers_start(inf_workers **out, inf_receiver *receiver);
+/* 0, or INF_EFULL, INF_ECLOSED: not taken. */
+int inf_workers_submit(inf_workers *workers, struct inf_request *request);
+void inf_workers_stop(inf_workers *workers);
+
+#endif
