@@ -160,20 +160,29 @@ case " $relatives " in
         ;;
 esac
 
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+quietly() { # its output only when it fails
+    "$@" >"$log" 2>&1 || {
+        tail -n 30 "$log" >&2
+        return 1
+    }
+}
+
 echo "deps: apt-get update"
-apt update -qq || { sleep 5 && apt update -qq; }
+quietly apt update -qq || { sleep 5 && quietly apt update -qq; }
 if [ -n "$packages" ]; then
-    echo "deps: apt-get install$packages"
+    echo "deps: apt-get install$packages (a few minutes)"
     # shellcheck disable=SC2086
-    apt install -y -qq --no-install-recommends $packages || {
+    quietly apt install -y -qq --no-install-recommends $packages || {
         echo "deps: once more, after a pause" >&2
         sleep 10
-        apt install -y -qq --no-install-recommends $packages
+        quietly apt install -y -qq --no-install-recommends $packages
     }
 fi
 if [ "$private_browser" = yes ]; then
     echo "deps: Ubuntu has Chromium as a snap only; downloading a private one for the browser test"
-    if ! $root npx --yes playwright-core@1 install --with-deps chromium; then
+    if ! quietly npx --yes playwright-core@1 install --with-deps chromium; then
         echo "deps: no browser. Install Google Chrome, or set INFINIUM_CHROMIUM to a Chromium binary." >&2
         exit 1
     fi
