@@ -46,6 +46,10 @@ typedef struct inf_record_head {
 
 #define INF_RECORD_VERSION 1
 
+/* head.flags of a BEGIN record: the sender wrote it, not the traced program. It holds everything that the trace had when
+ * the reader was at position head.reserved, so that the records before that may be acknowledged (src/send/open.h). */
+#define INF_RECORD_CARRIED 1
+
 /* tag, name, kind. Kinds: T text, J raw JSON text, I int64, F double, G group of fields.
  * One flat space: a tag means the same thing on every level where it may occur. */
 #define INF_FIELDS(X) \
