@@ -140,8 +140,9 @@ static void warn(const inf_route *route)
     if (length != 36 || inf_id_parse(route->agent_id, length, id) != INF_OK)
         inf_log(INF_LOG_WARNING, "the agent id \"%.40s\" is not a UUID; a receiver may refuse it", route->agent_id);
     if (!inf_url_is_https(route->base_url) && !inf_url_is_loopback(route->base_url))
-        inf_log_once(&said_plain, INF_LOG_WARNING,
-                     "the agent's secret and its traces travel unencrypted: the base URL is http:// to another machine");
+        inf_log_once(
+            &said_plain, INF_LOG_WARNING,
+            "the agent's secret and its traces travel unencrypted: the base URL is http:// to another machine");
 }
 
 int inf_open(inf_client **out, const inf_options *options)
@@ -169,6 +170,8 @@ int inf_open(inf_client **out, const inf_options *options)
     }
     warn(&client->route);
     inf_sender_init();
+    if (inf_route_has_leftovers(&client->route))
+        inf_route_start(&client->route);
     *out = client;
     return INF_OK;
 }

@@ -1,9 +1,9 @@
 /* Where a client's journals are kept: INFINIUM_JOURNAL_DIR, else $XDG_STATE_HOME/infinium/journal, else
  * ~/.local/state/infinium/journal, and in it one directory per agent.
  *
- * An agent id is arbitrary text; as the name of a directory, letters, digits, '-' and '_' stay, every other byte becomes
- * %XX, and a long name is cut and ends in "~" and a hash of the whole. Two ids never share a name except by collision of
- * a 64-bit hash between names of more than 100 characters. */
+ * An agent id is arbitrary text; as the name of a directory, letters, digits, '-' and '_' stay, every other byte
+ * becomes %XX, and a long name is cut and ends in "~" and a hash of the whole. Two ids never share a name except by
+ * collision of a 64-bit hash between names of more than 100 characters. */
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 /* The open trace: what a traced call pays for. See trace.h.
  *
- * In steady state nothing here allocates, locks or makes a system call: the field buffer keeps its capacity, the clock is
- * read once at the start and once at the end, and the journal is memory. head.reserved counts the fields that did not
- * fit while the trace is open; it is zero in what is appended.
- * This file knows how a trace is recorded, not how it is sent. */
+ * In steady state nothing here allocates, locks or makes a system call: the field buffer keeps its capacity, the clock
+ * is read once at the start and once at the end, and the journal is memory. head.reserved counts the fields that did
+ * not fit while the trace is open; it is zero in what is appended. This file knows how a trace is recorded, not how it
+ * is sent. */
 #include "client/trace.h"
 
 #include <string.h>
@@ -228,7 +228,8 @@ void inf_trace_publish(inf_trace *t)
     } else {
         error = append(t, INF_RECORD_EVENT, t->published, inf_trace_elapsed_ns(t), INF_STATUS_RUNNING);
     }
-    /* A refused record is no loss yet: the END record holds everything. A BEGIN is tried again with the next publish. */
+    /* A refused record is no loss yet: the END record holds everything. A BEGIN is tried again with the next publish.
+     */
     if (error == INF_OK)
         t->published = t->head.fields_length;
 }

@@ -1,8 +1,9 @@
 /* The open trace: the hot path. Private to libinfinium and the CPython extension.
  *
- * An inf_trace is a reusable object: its field buffer keeps its capacity between calls, so that a steady state allocates
- * nothing. Use: start, write fields, publish (the BEGIN record), write more, finish (the END record). One thread at a
- * time; the caller serialises. None of these functions fails towards the caller: what cannot be kept is counted. */
+ * An inf_trace is a reusable object: its field buffer keeps its capacity between calls, so that a steady state
+ * allocates nothing. Use: start, write fields, publish (the BEGIN record), write more, finish (the END record). One
+ * thread at a time; the caller serialises. None of these functions fails towards the caller: what cannot be kept is
+ * counted. */
 #ifndef INF_CLIENT_TRACE_H
 #define INF_CLIENT_TRACE_H
 
@@ -24,7 +25,7 @@ struct inf_trace {
     uint32_t capacity;
     uint32_t published; /* how much of fields is in the journal already; 0: no BEGIN yet */
     uint32_t fork_generation;
-    bool sampled_out; /* records nothing */
+    bool sampled_out;    /* records nothing */
     inf_trace *previous; /* C only: the thread's trace before this one */
 };
 
@@ -32,8 +33,8 @@ struct inf_trace {
  * once per traced function: NAME, DESCRIPTION, FUNCTION, versions) copied in. `parent_id` is 16 bytes or NULL. */
 void inf_trace_start(inf_trace *t, inf_client *client, const uint8_t *parent_id, const void *fields, size_t length);
 
-/* Room for a text or JSON field of at most `max` bytes, written in place: returns where to write, or NULL when the trace
- * is at its limit. Must be followed by inf_trace_text_end() with the bytes really written (UTF-8). */
+/* Room for a text or JSON field of at most `max` bytes, written in place: returns where to write, or NULL when the
+ * trace is at its limit. Must be followed by inf_trace_text_end() with the bytes really written (UTF-8). */
 char *inf_trace_text(inf_trace *t, uint8_t tag, size_t max);
 void inf_trace_text_end(inf_trace *t, size_t length);
 
@@ -48,7 +49,8 @@ void inf_trace_group_end(inf_trace *t, uint32_t mark);
 /* Appends what was written since the last publish to the journal: the first time as BEGIN, then as EVENT. */
 void inf_trace_publish(inf_trace *t);
 
-/* Stamps duration and status and appends the END record. In a child process of the one that started it: does nothing. */
+/* Stamps duration and status and appends the END record. In a child process of the one that started it: does nothing.
+ */
 void inf_trace_finish(inf_trace *t, enum inf_status status);
 
 /* Nanoseconds since the trace's start. */

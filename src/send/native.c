@@ -1,8 +1,9 @@
 /* The published body of a trace, in the published order of keys. See native.h.
  *
  * What a traced function leaves in a record is less than what the body says: the step "execution" (with the output once
- * more, the duration, the first error) and the sums of `llm_usage` are derived here. A RAW_MEMBER takes the place of what
- * would be derived for its key; those with keys that the published body does not have come after the published ones. */
+ * more, the duration, the first error) and the sums of `llm_usage` are derived here. A RAW_MEMBER takes the place of
+ * what would be derived for its key; those with keys that the published body does not have come after the published
+ * ones. */
 #include "send/native.h"
 
 #include <stdlib.h>
@@ -45,27 +46,60 @@ static void gather(struct parts *p)
     inf_fields fields = p->fields;
     for (inf_field f; inf_fields_next(&fields, &f);) {
         switch (f.tag) {
-        case INF_TAG_NAME: p->name = f; break;
-        case INF_TAG_DESCRIPTION: p->description = f; break;
-        case INF_TAG_INPUT: p->input = f; break;
-        case INF_TAG_OUTPUT: p->output = f; break;
-        case INF_TAG_FUNCTION: p->function = f; break;
-        case INF_TAG_SESSION_ID: p->session_id = f; break;
-        case INF_TAG_USER_ID: p->user_id = f; break;
-        case INF_TAG_METADATA: p->metadata = f; break;
-        case INF_TAG_PYTHON_VERSION: p->python_version = f; break;
-        case INF_TAG_SDK_VERSION: p->sdk_version = f; break;
-        case INF_TAG_STEP: p->steps++; break;
-        case INF_TAG_LLM_CALL: p->llm_calls++; break;
-        case INF_TAG_PROMPT: p->prompts++; break;
-        case INF_TAG_TAG: p->tags++; break;
-        case INF_TAG_SCORE: p->scores++; break;
-        case INF_TAG_RAW_MEMBER: p->raw++; break;
+        case INF_TAG_NAME:
+            p->name = f;
+            break;
+        case INF_TAG_DESCRIPTION:
+            p->description = f;
+            break;
+        case INF_TAG_INPUT:
+            p->input = f;
+            break;
+        case INF_TAG_OUTPUT:
+            p->output = f;
+            break;
+        case INF_TAG_FUNCTION:
+            p->function = f;
+            break;
+        case INF_TAG_SESSION_ID:
+            p->session_id = f;
+            break;
+        case INF_TAG_USER_ID:
+            p->user_id = f;
+            break;
+        case INF_TAG_METADATA:
+            p->metadata = f;
+            break;
+        case INF_TAG_PYTHON_VERSION:
+            p->python_version = f;
+            break;
+        case INF_TAG_SDK_VERSION:
+            p->sdk_version = f;
+            break;
+        case INF_TAG_STEP:
+            p->steps++;
+            break;
+        case INF_TAG_LLM_CALL:
+            p->llm_calls++;
+            break;
+        case INF_TAG_PROMPT:
+            p->prompts++;
+            break;
+        case INF_TAG_TAG:
+            p->tags++;
+            break;
+        case INF_TAG_SCORE:
+            p->scores++;
+            break;
+        case INF_TAG_RAW_MEMBER:
+            p->raw++;
+            break;
         case INF_TAG_ERROR:
             if (p->errors++ == 0)
                 p->first_error = f;
             break;
-        default: break;
+        default:
+            break;
         }
     }
 }
@@ -584,8 +618,8 @@ static void put_summary(inf_json_writer *w, const struct parts *p)
     }
     if (!put_raw(w, p, "input_summary") && has(&p->input))
         text(w, "input_summary", &p->input);
-    /* A function that returned None has no output_summary, but says so in its step. The text None without quotes is what
-     * only None itself looks like. */
+    /* A function that returned None has no output_summary, but says so in its step. The text None without quotes is
+     * what only None itself looks like. */
     bool none = has(&p->function) && p->output.length == 4 && memcmp(p->output.data, "None", 4) == 0;
     if (!put_raw(w, p, "output_summary") && has(&p->output) && !none)
         text(w, "output_summary", &p->output);
@@ -656,10 +690,14 @@ static void put_scores(inf_json_writer *w, const struct parts *p)
 const char *inf_native_status(uint8_t status)
 {
     switch (status) {
-    case INF_STATUS_RUNNING: return "running";
-    case INF_STATUS_ERROR: return "error";
-    case INF_STATUS_INTERRUPTED: return "interrupted";
-    default: return "ok";
+    case INF_STATUS_RUNNING:
+        return "running";
+    case INF_STATUS_ERROR:
+        return "error";
+    case INF_STATUS_INTERRUPTED:
+        return "interrupted";
+    default:
+        return "ok";
     }
 }
 

@@ -1,12 +1,12 @@
 /* See reject.h. Both files are locked while they are changed, because several processes may trace for one agent. */
 #include "send/reject.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <errno.h>
 
 #include "base/buf.h"
 #include "base/clock.h"

@@ -48,12 +48,14 @@ typedef struct inf_route {
     atomic_uint_fast64_t retries;
     inf_log_cause said_memory;
 
+    atomic_uint_fast64_t settled_position; /* every END record of our journal before it is settled */
+    atomic_bool adopting;                  /* journals of dead processes may be waiting */
+    atomic_bool hurry;                     /* a flush has begun: no backoff of our own */
+
     /* Guarded by the sender's lock. */
     struct inf_route *next;
     bool listed;
-    bool leaving;         /* inf_route_stop() wants the thread to let go of it */
-    uint64_t flush_asked; /* a flush sets asked = done + 1 or more and waits for done to reach it */
-    uint64_t flush_done;
+    bool leaving; /* inf_route_stop() wants the thread to let go of it */
 
     struct inf_route_state *state; /* the thread's own */
 } inf_route;
@@ -72,6 +74,9 @@ void inf_sender_init(void);
 /* Slow path of every trace's start: opens the journal of this process, lists the route, starts the thread. Afterwards
  * route->generation is the current one, whatever failed (a route without journal refuses everything). Any thread. */
 void inf_route_start(inf_route *route);
+
+/* True when dead processes have left journals in the route's directory: a reason to start it before the first trace. */
+bool inf_route_has_leftovers(const inf_route *route);
 
 /* Waits until everything that had ended is settled; see inf_flush(). INF_OK or INF_ETIMEDOUT. Any thread. */
 int inf_route_flush(inf_route *route, int timeout_ms);
