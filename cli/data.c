@@ -116,18 +116,3 @@ int cli_find_trace(inf_store *store, const char *text, uint8_t out[16])
     memcpy(out, f.id, 16);
     return -1;
 }
-
-static const char *const status_names[] = {"running", "ok", "error", "interrupted"};
-
-int cli_status_parse(const char *text)
-{
-    for (size_t i = 0; i < CLI_COUNT(status_names); i++)
-        if (strcmp(text, status_names[i]) == 0)
-            return (int)i;
-    return -1;
-}
-
-const char *cli_status_name(uint8_t status)
-{
-    return status < CLI_COUNT(status_names) ? status_names[status] : "?";
-}

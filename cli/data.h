@@ -28,8 +28,4 @@ int cli_store_error(inf_store *store, int error, const char *what);
  * more). Returns -1 and *out, else an exit code after saying why. */
 int cli_find_trace(inf_store *store, const char *text, uint8_t out[16]);
 
-/* "ok", "error", "running", "interrupted"; -1 for any other. */
-int cli_status_parse(const char *text);
-const char *cli_status_name(uint8_t status);
-
 #endif

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "data.h"
+#include "api/summary.h"
 #include "options.h"
 
 #define LINE_SIZE 512
@@ -44,7 +44,7 @@ static bool read_line(cli_expected *e, char *line)
     char *rest = line, *end;
     char *number = next_word(&rest);
     long wanted = strtol(number, &end, 10);
-    int status = cli_status_parse(next_word(&rest));
+    int status = inf_status_parse(next_word(&rest));
     rest += strspn(rest, " \t");
     return *number && !*end && wanted > 0 && status >= 0 && cli_expected_add(e, wanted, (uint8_t)status, rest);
 }
@@ -90,7 +90,7 @@ int cli_expected_report(const cli_expected *e)
         const struct cli_expectation *row = &e->rows[i];
         if (row->seen >= row->wanted)
             continue;
-        fprintf(stderr, "missing: %s (%s), %ld of %ld arrived\n", row->name, cli_status_name(row->status), row->seen,
+        fprintf(stderr, "missing: %s (%s), %ld of %ld arrived\n", row->name, inf_status_name(row->status), row->seen,
                 row->wanted);
         missing++;
     }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/summary.h"
 #include "base/clock.h"
 #include "base/id.h"
 #include "commands.h"
@@ -117,7 +118,7 @@ int cmd_ls(int argc, char **argv)
     inf_store_filter filter = INF_STORE_FILTER_INIT;
     uint8_t agent_id[16];
     filter.name = name;
-    if (status && (filter.status = cli_status_parse(status)) < 0)
+    if (status && (filter.status = inf_status_parse(status)) < 0)
         return cli_usage_error(syntax.command, "no status '%s'; there are ok, error, running and interrupted", status);
     if (agent) {
         if (inf_id_parse(agent, strlen(agent), agent_id) != 0)

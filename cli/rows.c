@@ -4,9 +4,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "base/clock.h"
+#include "api/summary.h"
 #include "base/id.h"
-#include "data.h"
 #include "infinium.h"
 #include "options.h"
 #include "output.h"
@@ -23,60 +22,12 @@ int cli_print_line(inf_buf *line)
     return error;
 }
 
-static void put_id(inf_json_writer *w, const char *key, const uint8_t id[16], bool as_uuid)
-{
-    char text[37];
-    if (as_uuid)
-        inf_id_uuid(id, text);
-    else
-        inf_id_hex(id, text);
-    inf_json_key(w, key);
-    inf_json_put_text(w, inf_id_is_zero(id) ? NULL : text);
-}
-
-static void put_text(inf_json_writer *w, const char *key, const char *text)
-{
-    inf_json_key(w, key);
-    inf_json_put_text(w, text);
-}
-
-static void put_i64(inf_json_writer *w, const char *key, int64_t value)
-{
-    inf_json_key(w, key);
-    inf_json_put_i64(w, value);
-}
-
-void cli_summary_members(inf_json_writer *w, const inf_summary *s)
-{
-    char started[INF_RFC3339_SIZE];
-    inf_rfc3339(s->started_ns, 9, started);
-    put_id(w, "trace_id", s->trace_id, false);
-    put_id(w, "parent_id", s->parent_id, false);
-    put_id(w, "agent_id", s->agent_id, true);
-    put_text(w, "agent_name", s->agent_name);
-    put_text(w, "name", s->name);
-    put_text(w, "status", cli_status_name(s->status));
-    put_text(w, "started_at", started);
-    inf_json_key(w, "duration_s");
-    inf_json_put_fixed(w, (double)s->duration_ns / 1e9, 9);
-    put_i64(w, "llm_calls", s->llm_calls);
-    put_i64(w, "prompt_tokens", s->prompt_tokens);
-    put_i64(w, "completion_tokens", s->completion_tokens);
-    put_text(w, "model", s->model);
-    put_text(w, "error_type", s->error_type);
-    put_text(w, "error_message", s->error_message);
-    put_text(w, "input_preview", s->input_preview);
-    put_text(w, "output_preview", s->output_preview);
-}
-
 int cli_print_summary_json(const inf_summary *summary)
 {
     inf_buf line;
     inf_buf_init(&line, LINE_LIMIT);
     inf_json_writer w = inf_json_writer_on(&line);
-    inf_json_begin_object(&w);
-    cli_summary_members(&w, summary);
-    inf_json_end_object(&w);
+    inf_summary_write(&w, summary);
     return cli_print_line(&line);
 }
 
@@ -110,7 +61,7 @@ void cli_print_summary_row(const inf_summary *s)
     const char *cells[] = {id,
                            started,
                            s->status == INF_STATUS_RUNNING ? "" : duration,
-                           cli_status_name(s->status),
+                           inf_status_name(s->status),
                            calls,
                            tokens,
                            s->agent_name ? s->agent_name : "",

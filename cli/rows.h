@@ -7,9 +7,6 @@
 #include "base/json_write.h"
 #include "store/store.h"
 
-/* The members of a summary (docs/wire.md, "Reading") into an object that is open. */
-void cli_summary_members(inf_json_writer *w, const inf_summary *summary);
-
 /* One object and a line end on standard output. 0, or a negative INF_E... */
 int cli_print_summary_json(const inf_summary *summary);
 

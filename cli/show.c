@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
+#include "api/summary.h"
 #include "base/id.h"
 #include "base/json_read.h"
 #include "commands.h"
@@ -14,39 +14,19 @@
 #include "output.h"
 #include "rows.h"
 
-#define BODY_LIMIT (64 * 1024 * 1024)
+#define LINE_LIMIT (64 * 1024 * 1024)
 
-/* Members that the summary says already, and says better. */
-static bool in_summary(const char *key, size_t length)
+static int print_json(const inf_summary *summary, const char *body, size_t length, inf_json *parser)
 {
-    static const char *const keys[] = {"trace_id", "parent_id",  "agent_id",   "agent_name", "name",       "status",
-                                       "model",    "started_at", "duration_s", "llm_calls",  "received_at"};
-    for (size_t i = 0; i < CLI_COUNT(keys); i++)
-        if (strlen(keys[i]) == length && memcmp(keys[i], key, length) == 0)
-            return true;
-    return false;
-}
-
-static int print_json(const inf_summary *summary, inf_json_value root)
-{
-    char received[INF_RFC3339_SIZE];
-    inf_rfc3339(summary->received_ns, 9, received);
     inf_buf line;
-    inf_buf_init(&line, BODY_LIMIT);
+    inf_buf_init(&line, LINE_LIMIT);
     inf_json_writer w = inf_json_writer_on(&line);
-    inf_json_begin_object(&w);
-    cli_summary_members(&w, summary);
-    inf_json_key(&w, "received_at");
-    inf_json_put_text(&w, received);
-    for (inf_json_iterator i = inf_json_iterate(root); inf_json_next(&i);) {
-        if (in_summary(i.key, i.key_length))
-            continue;
-        inf_json_key_n(&w, i.key, i.key_length);
-        inf_json_write(i.value, &line);
-        w.comma = true;
+    int error = inf_whole_trace_write(&w, summary, body, length, parser);
+    if (error) {
+        inf_buf_free(&line);
+        return cli_error("the trace's body cannot be read: %s", inf_json_error(parser));
     }
-    inf_json_end_object(&w);
-    int error = cli_print_line(&line);
+    error = cli_print_line(&line);
     if (error && !ferror(stdout))
         return cli_error("printing the trace: %s", inf_strerror(error));
     return error ? CLI_FAILED : CLI_DONE;
@@ -155,7 +135,7 @@ static void print_people(const inf_summary *s, inf_json_value root)
     cli_text(stdout, s->name ? s->name : "", 0, true);
     putchar('\n');
     title("status");
-    printf("%s%s%s\n", colour ? colour : "", cli_status_name(s->status), colour ? CLI_PLAIN : "");
+    printf("%s%s%s\n", colour ? colour : "", inf_status_name(s->status), colour ? CLI_PLAIN : "");
     title("trace");
     printf("%s\n", id);
     if (!inf_id_is_zero(s->parent_id)) {
@@ -204,19 +184,17 @@ static int show(inf_store *store, const uint8_t id[16], bool json)
     int error = inf_store_get(store, id, &summary, &body, &length);
     if (error)
         return cli_store_error(store, error, "reading the trace");
-    int code;
+    int code = CLI_DONE;
     inf_json_value root;
     inf_json *parser = inf_json_new();
     if (!parser)
         code = cli_error("%s", inf_strerror(INF_ENOMEM));
-    else if ((error = inf_json_parse(parser, body, length, 0, &root)) != 0)
-        code = cli_error("the trace's body cannot be read: %s", inf_json_error(parser));
     else if (json)
-        code = print_json(&summary, root);
-    else {
+        code = print_json(&summary, body, length, parser);
+    else if (inf_json_parse(parser, body, length, 0, &root) != 0)
+        code = cli_error("the trace's body cannot be read: %s", inf_json_error(parser));
+    else
         print_people(&summary, root);
-        code = CLI_DONE;
-    }
     inf_json_free(parser);
     free(body);
     return code;
