@@ -48,6 +48,18 @@ function App() {
   const field = useRef<HTMLInputElement>(null);
   const filter = `${place.filter.status}\n${place.filter.name}\n${place.filter.agent}`;
 
+  const split = place.trace !== null && beside && room;
+  const selected = place.trace ?? marked;
+  const close = () => route.go({ trace: null });
+
+  // Keys can come faster than renders: the handler reads what is true now, never what a render saw.
+  const now = useRef({ marked, split });
+  now.current.split = split;
+  const choose = (id: string | null) => {
+    now.current.marked = id;
+    mark(id);
+  };
+
   useEffect(() => {
     live.start();
     const resized = () => setRoom(roomBeside());
@@ -61,21 +73,18 @@ function App() {
     list.show(place.filter);
   }, [filter]);
   useEffect(() => {
-    if (place.trace) mark(place.trace);
+    if (place.trace) choose(place.trace);
     else document.title = 'Traces · Infinium';
   }, [place.trace]);
 
-  const split = place.trace !== null && beside && room;
-  const selected = place.trace ?? marked;
-  const close = () => route.go({ trace: null });
-
   useEffect(() => {
     const move = (by: number) => {
-      const at = list.rows.findIndex((row) => row.trace_id === selected);
+      const current = route.place.trace ?? now.current.marked;
+      const at = list.rows.findIndex((row) => row.trace_id === current);
       const next = list.rows[at < 0 ? 0 : at + by];
       if (!next) return;
-      mark(next.trace_id);
-      if (place.trace) route.go({ trace: next.trace_id }, { replace: true });
+      choose(next.trace_id);
+      if (route.place.trace) route.go({ trace: next.trace_id }, { replace: true });
       // The row may only now come into sight.
       requestAnimationFrame(() => requestAnimationFrame(() => document.querySelector<HTMLElement>(`[data-id="${next.trace_id}"] a`)?.focus({ preventScroll: true })));
     };
@@ -87,6 +96,8 @@ function App() {
         if (event.key === 'Escape') target.blur();
         return;
       }
+      const { marked, split } = now.current;
+      const { trace } = route.place;
       const scrolls = target.matches('pre, .stack'); // arrows scroll what has the focus
       switch (event.key) {
         case 'j':
@@ -97,22 +108,22 @@ function App() {
           break;
         case 'ArrowDown':
         case 'ArrowUp':
-          if (scrolls || (place.trace && !split)) return;
+          if (scrolls || (trace && !split)) return;
           move(event.key === 'ArrowDown' ? 1 : -1);
           break;
         case 'Enter':
-          if (target.matches('a, button, summary') || !marked || place.trace) return;
+          if (target.matches('a, button, summary') || !marked || trace) return;
           open(marked);
           break;
         case 'Escape':
-          if (place.trace) close();
-          else if (marked) mark(null);
+          if (trace) close();
+          else if (marked) choose(null);
           break;
         case 'n':
           document.querySelector<HTMLElement>('[data-action="reveal"]')?.click();
           break;
         case '/':
-          if (place.trace && !split) close();
+          if (trace && !split) close();
           requestAnimationFrame(() => field.current?.focus());
           break;
         case '?':
@@ -125,7 +136,7 @@ function App() {
     };
     addEventListener('keydown', key);
     return () => removeEventListener('keydown', key);
-  }, [selected, marked, place.trace, split]);
+  }, []);
 
   const home = (event: MouseEvent) => {
     if (event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
@@ -138,7 +149,7 @@ function App() {
         <a class="brand" href="/" onClick={home}>
           <Logo /> Infinium
         </a>
-        <span class="faint">Traces</span>
+        {place.trace ? <span class="view">Traces</span> : <h1 class="view">Traces</h1>}
         <span class="push" />
         <LiveState live={live} />
         <button type="button" class="quiet" aria-label="Keys" onClick={() => showKeys(true)}>

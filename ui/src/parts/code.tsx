@@ -15,9 +15,9 @@ export function Code({ text, title, plain }: { text: string; title: string; plai
   const lines = shown.reduce((sum, token) => sum + (token.text.split('\n').length - 1), 1);
   const long = lines > FOLD_LINES || text.length > FOLD_CHARACTERS;
   return (
-    <section class="code" aria-label={title}>
+    <div class="code">
       <header>
-        <h3>{title}</h3>
+        <h2>{title}</h2>
         <span class="faint">{integer(text.length)} characters</span>
         <span class="push" />
         {data && (
@@ -35,6 +35,6 @@ export function Code({ text, title, plain }: { text: string; title: string; plai
           {open ? 'Show less' : `Show all ${lines > FOLD_LINES ? `${integer(lines)} lines` : ''}`}
         </button>
       )}
-    </section>
+    </div>
   );
 }

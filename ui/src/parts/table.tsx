@@ -42,7 +42,7 @@ export function Table<T>({ label, columns, rows, rowHeight, scroller, render, on
         <div class="row" role="row" aria-rowindex={1}>
           {columns.map(([key, title]) => (
             <span key={key} class={`c-${key}`} role="columnheader">
-              {title}
+              {key === 'status' ? <span class="unseen">{title}</span> : title}
             </span>
           ))}
         </div>

@@ -21,9 +21,9 @@ export function Tokens({ call }: { call: LlmCall }) {
   const present = kinds.filter(([, , n]) => n > 0);
   return (
     <section class="tokens" aria-label="Tokens">
-      <h3>
+      <h2>
         Tokens <span class="number">{integer(total)}</span>
-      </h3>
+      </h2>
       <div class="stacked" aria-hidden="true">
         {present.map(([kind, , n]) => (
           <span key={kind} class={`part part-${kind}`} style={{ width: `${(n / total) * 100}%` }} />

@@ -55,11 +55,11 @@ export function Waterfall({ tree, selected, select }: { tree: Tree; selected: st
             <button
               type="button"
               aria-current={node.id === selected}
-              aria-label={`${WORDS[node.kind]} ${node.label}, ${node.length === null ? 'no duration' : duration(node.length)}${node.failed ? ', failed' : ''}`}
               onClick={() => select(node.id)}
             >
               <span class="label" style={{ paddingLeft: `${node.depth * 14}px` }}>
                 <span class={`dot kind-${node.kind} ${node.failed ? 'failed' : ''}`} />
+                <span class="unseen">{`${node.failed ? 'failed ' : ''}${WORDS[node.kind]} `}</span>
                 <span class="what">{node.label}</span>
                 {node.detail && <span class="faint">{node.detail}</span>}
               </span>

@@ -14,7 +14,7 @@ import { Guide } from './guide';
 
 const NARROW = 640; // pixels of the list's own width: below it a row has two lines
 const COLUMNS: [string, string][] = [
-  ['status', ''],
+  ['status', 'Status'],
   ['name', 'Name'],
   ['agent', 'Agent'],
   ['started', 'Started'],

@@ -1,0 +1,31 @@
+// The README's picture: the list with a trace beside it. Written to docs/ only when UPDATE_SCREENSHOT=1.
+import assert from 'node:assert/strict';
+import { mkdirSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import * as demo from './demo_traces.mjs';
+import { live, noProblems, open, row, TIMEOUT } from './setup.mjs';
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+const FOLDER = join(ROOT, process.env.UPDATE_SCREENSHOT === '1' ? 'docs' : 'build');
+
+let infinium;
+before(async () => (infinium = await open()), { timeout: TIMEOUT });
+after(() => infinium?.close(), { timeout: TIMEOUT });
+
+test('screenshot', { timeout: TIMEOUT }, async () => {
+  const shown = demo.research(33);
+  await infinium.receiver.send(...demo.seed().filter((trace) => trace.name !== 'Research Agent'), demo.running(6), shown);
+  const page = await infinium.page('/', { deviceScaleFactor: 2 });
+  await live(page);
+  await row(page, shown.trace_id).getByRole('link').click();
+  await page.locator('.waterfall li button').nth(2).click();
+  await page.mouse.move(0, 0);
+  await page.waitForTimeout(200);
+  mkdirSync(FOLDER, { recursive: true });
+  const path = join(FOLDER, 'screenshot.png');
+  await page.screenshot({ path });
+  assert.ok(statSync(path).size > 50_000);
+  await noProblems(page);
+});
