@@ -41,7 +41,7 @@ demo: deps $(STAMPS)/examples install-python build ## build, run the example pro
 	@$(VENV)/bin/infinium demo $(DEMO_OPTIONS) --expect examples/expected.txt -- $(VPYTHON) examples/run_all.py
 
 test: RELEASE_OPTIONS = -DINF_TESTS=ON -DINF_WERROR=ON
-test: deps-test $(STAMPS)/examples $(STAMPS)/tests install-python build ## run every test; the last line is the total
+test: deps-test $(STAMPS)/examples $(STAMPS)/tests $(STAMPS)/browser install-python build ## run every test; the last line is the total
 	@cmake -S . -B $(SANITIZED) -G Ninja -DINF_SANITIZE=address,undefined -DINF_WERROR=ON -DINF_TESTS=ON \
 	    -DINF_PAGE=OFF >$(SANITIZED).log 2>&1 || { cat $(SANITIZED).log; exit 1; }
 	@cmake --build $(SANITIZED)
@@ -69,6 +69,10 @@ $(STAMPS)/examples: examples/requirements.txt $(STAMPS)/venv
 
 $(STAMPS)/tests: tests/requirements.txt $(STAMPS)/venv
 	$(VPYTHON) -m pip install -q -r tests/requirements.txt
+	@touch $@
+
+$(STAMPS)/browser: tests/browser/package.json tests/browser/package-lock.json | deps
+	npm ci --prefix tests/browser --ignore-scripts --loglevel=error
 	@touch $@
 
 # The real packaging: what a user's `pip install .` does, except that its build directory is kept between runs.

@@ -182,7 +182,9 @@ if [ -n "$packages" ]; then
 fi
 if [ "$private_browser" = yes ]; then
     echo "deps: Ubuntu has Chromium as a snap only; downloading a private one for the browser test"
-    if ! quietly npx --yes playwright-core@1 install --with-deps chromium; then
+    # The very version that the test runs: each version looks for a browser of its own.
+    playwright=$(sed -n 's/.*"playwright-core": "\([0-9.]*\)".*/\1/p' "$(dirname "$0")/../tests/browser/package.json")
+    if ! quietly npx --yes "playwright-core@$playwright" install --with-deps chromium; then
         echo "deps: no browser. Install Google Chrome, or set INFINIUM_CHROMIUM to a Chromium binary." >&2
         exit 1
     fi

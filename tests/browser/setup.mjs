@@ -1,10 +1,10 @@
 // What every browser test stands on: the real receiver in a directory of its own, an agent, and a Chromium whose pages
 // report everything that must not happen (errors, policy violations, requests to other hosts).
 //
-// Environment: INFINIUM or INFINIUM_BIN, the command under test; CHROMIUM, the browser.
+// Environment: INFINIUM or INFINIUM_BIN, the command under test; INFINIUM_CHROMIUM or CHROMIUM, the browser.
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -14,7 +14,20 @@ export const TIMEOUT = 60_000; // ms, every test
 export const SOON = 10_000; // ms, for something to appear
 
 const INFINIUM = process.env.INFINIUM_BIN ?? process.env.INFINIUM ?? 'infinium';
-const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
+
+/** The distribution's browser as scripts/deps.sh looks for it; undefined: the one that playwright-core has downloaded. */
+function findChromium() {
+  const named = process.env.INFINIUM_CHROMIUM || process.env.CHROMIUM;
+  if (named) return named;
+  for (const name of ['chromium', 'google-chrome-stable', 'google-chrome', 'chrome', 'chromium-browser']) {
+    for (const folder of (process.env.PATH ?? '').split(':')) {
+      const path = join(folder, name);
+      if (folder && existsSync(path) && spawnSync(path, ['--version'], { timeout: 20_000 }).status === 0) return path;
+    }
+  }
+  return undefined;
+}
+const CHROMIUM = findChromium();
 
 class Receiver {
   constructor() {

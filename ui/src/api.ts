@@ -138,7 +138,7 @@ async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
 export interface ListQuery extends Filter {
   from?: string;
   to?: string;
-  cursor?: string;
+  cursor?: string | undefined;
   limit?: number;
 }
 

@@ -8,14 +8,24 @@ const KEPT = 5000; // rows held; older ones are asked for again
 const WAITING = 1000; // traces that wait; more than that is a reload
 
 const time = (trace: Summary) => Date.parse(trace.started_at);
+const descending = (a: string, b: string) => (a < b ? 1 : a > b ? -1 : 0);
 
 /** Newest first: started_at, then id, as the API sorts. */
 export function order(a: Summary, b: Summary): number {
-  return (
-    time(b) - time(a) ||
-    (a.started_at < b.started_at ? 1 : a.started_at > b.started_at ? -1 : 0) ||
-    (a.trace_id < b.trace_id ? 1 : a.trace_id > b.trace_id ? -1 : 0)
-  );
+  // Equally long UTC times sort as text, nanoseconds included; that is nearly all of them.
+  const later = a.started_at.length === b.started_at.length ? 0 : time(b) - time(a);
+  return later || descending(a.started_at, b.started_at) || descending(a.trace_id, b.trace_id);
+}
+
+/** Two ordered lists as one. */
+function merge(a: Summary[], b: Summary[]): Summary[] {
+  const merged: Summary[] = [];
+  let i = 0;
+  for (const row of b) {
+    while (i < a.length && order(a[i]!, row) <= 0) merged.push(a[i++]!);
+    merged.push(row);
+  }
+  return merged.concat(a.slice(i));
 }
 
 export class TraceList extends Store {
@@ -124,7 +134,7 @@ export class TraceList extends Store {
   private insert(traces: Summary[]) {
     if (traces.length === 0) return;
     for (const trace of traces) this.fresh.add(trace.trace_id);
-    this.rows = this.rows.concat(traces).sort(order);
+    this.rows = merge(this.rows, traces.sort(order));
     if (this.rows.length > KEPT && this.atTop) {
       this.rows.length = KEPT;
       this.trimmed = true;

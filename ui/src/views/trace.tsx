@@ -13,16 +13,25 @@ import { Waterfall } from '../parts/waterfall';
 import { address, route } from '../route';
 import { array, functionName, type Node, tree } from '../tree';
 
-const CHILDREN = 200; // called traces shown
+const PAGE = 500; // traces a request, when those that a trace called are looked for
+const PAGES = 4;
 
 const json = (value: unknown) => JSON.stringify(value, null, 2);
 
-/** Traces that this one called: they started while it ran and name it as their parent. */
+/** Traces that this one called: they started while it ran and name it as their parent. Looks
+ *  through the newest PAGES * PAGE traces of that time. */
 async function called(trace: Trace, signal: AbortSignal): Promise<Summary[]> {
   const start = Date.parse(trace.started_at);
   const end = trace.status === 'running' ? Date.now() : start + trace.duration_s * 1000;
-  const { traces } = await listTraces({ from: trace.started_at, to: new Date(end + 1).toISOString(), limit: CHILDREN }, signal);
-  return traces.filter((other) => other.parent_id === trace.trace_id);
+  const found: Summary[] = [];
+  let cursor: string | undefined;
+  for (let page = 0; page < PAGES; page++) {
+    const answer = await listTraces({ from: trace.started_at, to: new Date(end + 1).toISOString(), limit: PAGE, cursor }, signal);
+    found.push(...answer.traces.filter((other) => other.parent_id === trace.trace_id));
+    if (!answer.next_cursor) break;
+    cursor = answer.next_cursor;
+  }
+  return found;
 }
 
 interface Loaded {

@@ -221,18 +221,19 @@ export function Traces({ list, selected, field }: { list: TraceList; selected: s
               />
             )}
             after={
-              empty ? (
-                <div class="nothing">
-                  <p>No trace matches these filters. New ones that do will appear here.</p>
-                  <button type="button" onClick={() => route.go({ filter: {} })}>
-                    Clear filters
-                  </button>
-                </div>
-              ) : (
-                <p class="table-end faint">{list.loading ? 'Loading…' : list.loaded && !list.more ? `${integer(list.rows.length)} ${list.rows.length === 1 ? 'trace' : 'traces'}` : ''}</p>
-              )
+              <p class="table-end faint" role="presentation">
+                {empty ? '' : list.loading ? 'Loading…' : list.loaded && !list.more ? `${integer(list.rows.length)} ${list.rows.length === 1 ? 'trace' : 'traces'}` : ''}
+              </p>
             }
           />
+          {empty && (
+            <div class="nothing">
+              <p>No trace matches these filters. New ones that do will appear here.</p>
+              <button type="button" onClick={() => route.go({ filter: {} })}>
+                Clear filters
+              </button>
+            </div>
+          )}
         </div>
       )}
     </section>
