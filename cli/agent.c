@@ -204,11 +204,7 @@ static int agent_revoke(int argc, char **argv)
     return code;
 }
 
-static const struct action {
-    const char *name;
-    const char *summary;
-    int (*run)(int argc, char **argv);
-} actions[] = {
+static const cli_action actions[] = {
     {"create", "create an agent, print its id and secret", agent_create},
     {"list", "list the agents", agent_list},
     {"revoke", "refuse an agent's requests from now on", agent_revoke},
@@ -216,20 +212,5 @@ static const struct action {
 
 int cmd_agent(int argc, char **argv)
 {
-    const char *names[CLI_COUNT(actions)];
-    for (size_t i = 0; i < CLI_COUNT(actions); i++) {
-        names[i] = actions[i].name;
-        if (argc > 1 && strcmp(argv[1], actions[i].name) == 0)
-            return actions[i].run(argc - 1, argv + 1);
-    }
-    bool help = argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);
-    if (argc > 1 && !help) {
-        const char *nearest = cli_nearest(argv[1], names, CLI_COUNT(names));
-        return cli_usage_error("infinium agent", "unknown command '%s'; did you mean 'infinium agent %s'?", argv[1],
-                               nearest ? nearest : "list");
-    }
-    puts("Agents: who may send traces.\n\nusage: infinium agent COMMAND [options]\n\ncommands:");
-    for (size_t i = 0; i < CLI_COUNT(actions); i++)
-        printf("  %-10s %s\n", actions[i].name, actions[i].summary);
-    return help ? CLI_DONE : CLI_WRONG_USAGE;
+    return cli_dispatch("infinium agent", "Agents: who may send traces.", actions, CLI_COUNT(actions), argc, argv);
 }

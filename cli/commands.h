@@ -8,6 +8,7 @@ int cmd_ls(int argc, char **argv);
 int cmd_show(int argc, char **argv);
 int cmd_tail(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
+int cmd_journal(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 
 #endif

@@ -14,7 +14,7 @@
 #define CATCH_UP_MS 10000
 #define LEAST_DIGITS 4
 
-int cli_data_dir(const char *given, char out[CLI_PATH_SIZE])
+int cli_state_dir(const char *given, const char *what, char out[CLI_PATH_SIZE])
 {
     int length;
     const char *state = getenv("XDG_STATE_HOME");
@@ -22,9 +22,9 @@ int cli_data_dir(const char *given, char out[CLI_PATH_SIZE])
     if (given && *given)
         length = snprintf(out, CLI_PATH_SIZE, "%s", given);
     else if (state && *state)
-        length = snprintf(out, CLI_PATH_SIZE, "%s/infinium/data", state);
+        length = snprintf(out, CLI_PATH_SIZE, "%s/infinium/%s", state, what);
     else if (home && *home)
-        length = snprintf(out, CLI_PATH_SIZE, "%s/.local/state/infinium/data", home);
+        length = snprintf(out, CLI_PATH_SIZE, "%s/.local/state/infinium/%s", home, what);
     else
         return INF_ENOTFOUND;
     return length < 0 || length >= CLI_PATH_SIZE ? INF_E2BIG : 0;
@@ -41,7 +41,7 @@ int cli_store_error(inf_store *store, int error, const char *what)
 int cli_open_store(inf_store **out, const char *given, unsigned flags, bool catch_up, char dir[CLI_PATH_SIZE])
 {
     *out = NULL;
-    int error = cli_data_dir(given, dir);
+    int error = cli_state_dir(given, "data", dir);
     if (error)
         return cli_error("no data directory: give one with --data DIR or INFINIUM_DATA");
     error = inf_store_open(out, dir, flags);

@@ -13,9 +13,9 @@
 
 #define CLI_PATH_SIZE 4096
 
-/* `given` (may be NULL), else $XDG_STATE_HOME/infinium/data, else ~/.local/state/infinium/data. 0, or INF_E2BIG,
+/* `given` (may be NULL), else $XDG_STATE_HOME/infinium/<what>, else ~/.local/state/infinium/<what>. 0, or INF_E2BIG,
  * INF_ENOTFOUND (no home). */
-int cli_data_dir(const char *given, char out[CLI_PATH_SIZE]);
+int cli_state_dir(const char *given, const char *what, char out[CLI_PATH_SIZE]);
 
 /* Opens the store of `given` (as above) for reading or, with INF_STORE_CREATE, for writing. With `catch_up`, everything
  * acknowledged before the call can be read afterwards. Returns -1 and *out, else an exit code after saying why. */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define MAX_OPTIONS 16
+#define MAX_ACTIONS 16
 #define NEAREST_MAX 24 /* longer words are not compared */
 
 int cli_error(const char *format, ...)
@@ -197,4 +198,33 @@ int cli_parse(const cli_syntax *syntax, int argc, char **argv, cli_arguments *ou
         code = cli_usage_error(syntax->command, "%s is missing: %s %s", syntax->arguments, syntax->command,
                                syntax->arguments);
     return code;
+}
+
+static void print_actions(const char *command, const char *about, const cli_action *actions, size_t count)
+{
+    printf("%s\n\nusage: %s COMMAND [options]\n\ncommands:\n", about, command);
+    for (size_t i = 0; i < count; i++)
+        printf("  %-10s %s\n", actions[i].name, actions[i].summary);
+    printf("\n`%s COMMAND --help` shows a command's options and examples.\n", command);
+}
+
+int cli_dispatch(const char *command, const char *about, const cli_action *actions, size_t count, int argc, char **argv)
+{
+    const char *names[MAX_ACTIONS];
+    bool help =
+        argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0);
+    if (argc < 2 || help) {
+        print_actions(command, about, actions, count);
+        return help ? CLI_DONE : CLI_WRONG_USAGE;
+    }
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(argv[1], actions[i].name) == 0)
+            return actions[i].run(argc - 1, argv + 1);
+    size_t known = count < MAX_ACTIONS ? count : MAX_ACTIONS;
+    for (size_t i = 0; i < known; i++)
+        names[i] = actions[i].name;
+    const char *nearest = cli_nearest(argv[1], names, known);
+    if (nearest)
+        return cli_usage_error(command, "unknown command '%s'; did you mean '%s %s'?", argv[1], command, nearest);
+    return cli_usage_error(command, "unknown command '%s'", argv[1]);
 }

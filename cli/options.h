@@ -57,6 +57,17 @@ int cli_usage_error(const char *command, const char *format, ...) __attribute__(
 /* "error: <message>" on standard error. Returns CLI_FAILED. */
 int cli_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+typedef struct cli_action {
+    const char *name;
+    const char *summary;
+    int (*run)(int argc, char **argv); /* argv[0] is the action's own name */
+} cli_action;
+
+/* Runs the action that argv[1] names; otherwise shows what there is. `command` is "infinium agent", `about` one line.
+ */
+int cli_dispatch(const char *command, const char *about, const cli_action *actions, size_t count, int argc,
+                 char **argv);
+
 /* The one of `count` words that is likely meant by `word`, or NULL. */
 const char *cli_nearest(const char *word, const char *const *words, size_t count);
 

@@ -44,7 +44,7 @@ int cmd_serve(int argc, char **argv)
     if (threads > 256 || connections > 1000000 || journal_mib > INT64_C(1) << 30)
         return cli_usage_error(syntax.command, "that number is too large");
     char dir[CLI_PATH_SIZE];
-    if (cli_data_dir(data, dir) != 0)
+    if (cli_state_dir(data, "data", dir) != 0)
         return cli_error("no data directory: give one with --data DIR or INFINIUM_DATA");
     inf_serve_options serve = INF_SERVE_OPTIONS_INIT;
     serve.data_dir = dir;

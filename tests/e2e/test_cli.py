@@ -10,7 +10,8 @@ import uuid
 import pytest
 from conftest import COMMAND, clean_environment, infinium, post_trace, wait_for
 
-COMMANDS = ["serve", "agent", "agent create", "agent list", "agent revoke", "ls", "show", "tail", "demo", "version"]
+COMMANDS = ["serve", "agent", "agent create", "agent list", "agent revoke", "ls", "show", "tail", "demo"]
+COMMANDS += ["journal", "journal status", "journal flush", "version"]
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])

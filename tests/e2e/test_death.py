@@ -3,7 +3,7 @@
 import json
 import time
 
-from conftest import post_trace, wait_for
+from conftest import infinium, post_trace, wait_for
 
 TRACED = """
     import os, signal, sys, time
@@ -50,6 +50,27 @@ def test_killed_while_sending_loses_and_doubles_nothing(receiver, program):
     process.communicate()
     program.run(TRACED + "    work(1)\n    client.flush(20)\n    client.close()\n")
     receiver.wait_for_count(3001)
+
+
+def test_next_client_delivers_without_a_trace_of_its_own(receiver, program):
+    receiver.stop()
+    program.run(TRACED + "    [work(i) for i in range(10)]\n    os.kill(os.getpid(), signal.SIGKILL)\n", check=False)
+    receiver.start()
+    program.run(TRACED + "    time.sleep(3)\n")
+    receiver.wait_for_count(10, seconds=5)
+
+
+def test_journal_command_delivers(receiver, program, journal):
+    receiver.stop()
+    program.run(TRACED + "    [work(i) for i in range(10)]\n    os.kill(os.getpid(), signal.SIGKILL)\n", check=False)
+    (status,) = infinium("journal", "status", "--journal", journal, "--json").stdout.splitlines()
+    assert json.loads(status)["left"] == 1 and json.loads(status)["running"] == 0
+    receiver.start()
+    here = {k: v for k, v in program.environment.items() if k.startswith("INFINIUM")}
+    assert "delivered 10 traces" in infinium("journal", "flush", **here).stdout
+    assert receiver.count() == 10
+    for line in infinium("journal", "status", "--json", **here).stdout.splitlines():
+        assert json.loads(line)["left"] == 0
 
 
 def test_unfinished_trace_is_interrupted(receiver, program):
