@@ -39,6 +39,22 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.xfail(strict=True, reason=f"published client, point {mark.args[0]}"))
 
 
+def _printable(text):
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Lone surrogates in a failure's text would end an xdist worker: they are shown escaped."""
+    report = yield
+    report.sections = [(_printable(name), _printable(text)) for name, text in report.sections]
+    if report.longrepr is not None and not isinstance(report.longrepr, tuple):
+        text = str(report.longrepr)
+        if _printable(text) != text:
+            report.longrepr = _printable(text)
+    return report
+
+
 @functools.lru_cache(maxsize=None)
 def _one_ssl_context(*args, **kwargs):
     """httpx reads the certificate store for each client (30 ms); the tests speak plain HTTP."""

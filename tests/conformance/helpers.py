@@ -41,7 +41,7 @@ def deliver(client):
     """Waits until everything traced so far was sent. The published client has sent it already."""
     flush = getattr(client, "flush", None)
     if flush is not None:
-        result = flush()
+        result = flush(timeout=10)
         if inspect.isawaitable(result):
             asyncio.run(_await(result))
 
@@ -49,7 +49,7 @@ def deliver(client):
 async def adeliver(client):
     flush = getattr(client, "flush", None)
     if flush is not None:
-        result = flush()
+        result = flush(timeout=10)
         if inspect.isawaitable(result):
             await result
 
@@ -75,13 +75,3 @@ def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
-
-
-def eventually(condition, timeout=5.0):
-    """Polls `condition` until it is true; returns its last value."""
-    end = time.monotonic() + timeout
-    while True:
-        value = condition()
-        if value or time.monotonic() > end:
-            return value
-        time.sleep(0.02)
