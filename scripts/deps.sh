@@ -61,6 +61,10 @@ find_chromium() {
             return 0
         fi
     done
+    # one that was downloaded for the browser test, see below
+    for folder in "${PLAYWRIGHT_BROWSERS_PATH:-$HOME/.cache/ms-playwright}"/chromium-*; do
+        [ -d "$folder" ] && return 0
+    done
     return 1
 }
 

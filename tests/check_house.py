@@ -100,6 +100,8 @@ def check_calls(name: str, text: str) -> list[str]:
     code = COMMENT_OR_STRING.sub(blank, text)
     for number, line in enumerate(code.split("\n"), 1):
         for match in BANNED_CALL.finditer(line):
+            if match.group(1) == "abort" and room_of(name) is None:
+                continue  # a test may end itself
             wrong.append(f"{name}:{number}: {match.group(1)}() is banned, use {BANNED[match.group(1)]}")
     return wrong
 
