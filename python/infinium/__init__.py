@@ -45,12 +45,14 @@ _UTILS = (
     "validate_payload_size coerce_section setup_logging MAX_NAME_LENGTH MAX_DESCRIPTION_LENGTH MAX_STRING_LENGTH "
     "MAX_PAYLOAD_SIZE"
 ).split()
-_TRACING = "TraceBuilder StepContext trace_agent async_trace_agent".split()
 
 _LAZY = {
     **dict.fromkeys(_TYPES, "types"),
     **dict.fromkeys(_UTILS, "utils"),
-    **dict.fromkeys(_TRACING, "tracing"),
+    "trace_agent": "tracing",
+    "async_trace_agent": "tracing",
+    "TraceBuilder": "builder",
+    "StepContext": "builder",
     "watch": "integrations",
     "unwatch": "integrations",
 }

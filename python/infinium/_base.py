@@ -65,11 +65,9 @@ def _url(value):
     return value.rstrip("/")
 
 
-def _number(value, field, least, exclusive=False):
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not (value > least or value == least):
-        raise ValidationError(f"{field} must be a number of at least {least}", field=field)
-    if exclusive and value == least:
-        raise ValidationError(f"{field} must be more than {least}", field=field)
+def _seconds(value, field):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
+        raise ValidationError(f"{field} must be a number of seconds, more than 0", field=field)
     return value
 
 
@@ -91,14 +89,15 @@ class BaseClient:
         verify_ssl=True,
     ):
         self.agent_id = _credential(agent_id, "INFINIUM_AGENT_ID", "agent_id", 3)
-        self.agent_secret = _credential(agent_secret, "INFINIUM_AGENT_SECRET", "agent_secret", 8)
+        secret = _credential(agent_secret, "INFINIUM_AGENT_SECRET", "agent_secret", 8)
         self.base_url = _url(base_url)
-        self.timeout = _number(timeout, "timeout", 0, exclusive=True)
-        self.max_retries = _number(max_retries, "max_retries", 0)
+        self.timeout = _seconds(timeout, "timeout")
+        self.max_retries = max_retries
         self.user_agent = user_agent
         self.verify_ssl = verify_ssl
         self.enable_rate_limiting = enable_rate_limiting
         self.requests_per_second = requests_per_second
+        self._rate_limiter = None
         if enable_rate_limiting and not requests_per_second > 0:
             raise ValueError("requests_per_second must be more than 0")
         if enable_logging:
@@ -108,7 +107,7 @@ class BaseClient:
         try:
             self._core = _core.Client(
                 agent_id=self.agent_id.strip(),
-                agent_secret=self.agent_secret.strip(),
+                agent_secret=secret.strip(),
                 base_url=self.base_url,
                 timeout=float(timeout),
                 requests_per_second=float(requests_per_second) if enable_rate_limiting else -1.0,
@@ -120,6 +119,23 @@ class BaseClient:
             )
         except ValueError as error:
             raise ValidationError(f"base_url cannot be used: {error}", field="base_url") from None
+
+    @property
+    def agent_secret(self):
+        """Kept in C, so that neither vars() nor a pickle nor a log of the object shows it."""
+        return self._core.secret
+
+    @property
+    def rate_limiter(self):
+        """A token bucket with this client's limit, None without one. Traces do not go through it: their limit is kept
+        where they are sent, behind the traced call."""
+        if not self.enable_rate_limiting:
+            return None
+        if self._rate_limiter is None:
+            from .utils import RateLimiter
+
+            self._rate_limiter = RateLimiter(self.requests_per_second)
+        return self._rate_limiter
 
     @property
     def logger(self):
@@ -138,18 +154,6 @@ class BaseClient:
     def stats(self):
         """All counts since the client was made: begun = open + pending + acknowledged + set_aside + refused."""
         return self._core.stats()
-
-    @staticmethod
-    def get_current_iso_datetime():
-        from .utils import get_current_iso_datetime
-
-        return get_current_iso_datetime()
-
-    @staticmethod
-    def create_task_data(name, description, duration, current_datetime=None, **sections):
-        from .utils import create_task_data
-
-        return create_task_data(name, description, duration, current_datetime, **sections)
 
     def __repr__(self):
         return f"{type(self).__name__}(agent_id={self.agent_id!r}, base_url={self.base_url!r})"

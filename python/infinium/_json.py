@@ -6,8 +6,6 @@ too deep a note, and any other object its `str()`. A `str()` that raises is note
 
 from __future__ import annotations
 
-import json
-
 _MAX_DEPTH = 100  # of lists and dicts in each other
 _SURROGATES = {code: "\ufffd" for code in range(0xD800, 0xE000)}
 
@@ -79,6 +77,8 @@ def plain(value):
 
 def dumps(value):
     """Plain data as compact UTF-8."""
+    import json
+
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode("utf-8")
 
 
@@ -87,10 +87,16 @@ def encode(value):
     return dumps(plain(value))
 
 
+def _loads(body):
+    import json  # costs more than all of this package: loaded when needed
+
+    return json.loads(body)
+
+
 def decode_object(body):
     """The JSON object in `body`, or None when there is none."""
     try:
-        value = json.loads(body)
+        value = _loads(body)
     except (TypeError, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
@@ -99,6 +105,6 @@ def decode_object(body):
 def decode_any(body):
     """The JSON value in `body`, or None when there is none."""
     try:
-        return json.loads(body)
+        return _loads(body)
     except (TypeError, ValueError, RecursionError):
         return None

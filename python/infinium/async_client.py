@@ -1,5 +1,6 @@
 """The client for asyncio programs (decorated plain functions work with it as well)."""
 
+from ._api import AsyncApi
 from ._base import CLOSE_TIMEOUT, BaseClient, FlushResult
 
 
@@ -34,7 +35,7 @@ async def _in_thread(function, *args):
     return await future
 
 
-class AsyncInfiniumClient(BaseClient):
+class AsyncInfiniumClient(BaseClient, AsyncApi):
     """Traces functions of one agent. Credentials and URL come from the arguments, or else from INFINIUM_AGENT_ID,
     INFINIUM_AGENT_SECRET and INFINIUM_BASE_URL. Raises ValidationError, with `field`, when they cannot be right."""
 

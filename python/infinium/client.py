@@ -1,9 +1,10 @@
 """The client for synchronous programs (decorated coroutine functions work with it as well)."""
 
+from ._api import SyncApi
 from ._base import CLOSE_TIMEOUT, BaseClient, FlushResult
 
 
-class InfiniumClient(BaseClient):
+class InfiniumClient(BaseClient, SyncApi):
     """Traces functions of one agent. Credentials and URL come from the arguments, or else from INFINIUM_AGENT_ID,
     INFINIUM_AGENT_SECRET and INFINIUM_BASE_URL. Raises ValidationError, with `field`, when they cannot be right."""
 

@@ -232,9 +232,11 @@ static void write_str(text_writer *w, PyObject *text)
     put_char(w, quote);
 }
 
-static void write_bytes(text_writer *w, const unsigned char *data, Py_ssize_t length, bool any_quote)
+/* A bytearray's repr escapes the single quote even where it need not. */
+static void write_bytes(text_writer *w, const unsigned char *data, Py_ssize_t length, bool array)
 {
-    char quote = any_quote ? literal_quote(data, 1, length) : '\'';
+    char quote = literal_quote(data, 1, length);
+    char escaped = array ? '\'' : quote;
     put_char(w, 'b');
     put_char(w, quote);
     for (Py_ssize_t i = 0; i < length && !w->cut;) {
@@ -242,7 +244,7 @@ static void write_bytes(text_writer *w, const unsigned char *data, Py_ssize_t le
         if (i >= length || w->cut)
             break;
         unsigned char c = data[i++];
-        if (!put_escaped(w, c, quote))
+        if (!put_escaped(w, c, escaped))
             put_hex(w, 'x', c, 2);
     }
     put_char(w, quote);
@@ -480,7 +482,7 @@ static void write_object(text_writer *w, PyObject *object)
     else if (repr == PyTuple_Type.tp_repr)
         write_tuple(w, object);
     else if (repr == PyBytes_Type.tp_repr)
-        write_bytes(w, (const unsigned char *)PyBytes_AS_STRING(object), PyBytes_GET_SIZE(object), true);
+        write_bytes(w, (const unsigned char *)PyBytes_AS_STRING(object), PyBytes_GET_SIZE(object), false);
     else if (type == &PySet_Type)
         write_set(w, object, false);
     else if (type == &PyFrozenSet_Type)

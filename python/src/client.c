@@ -94,6 +94,8 @@ static PyObject *client_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     if (!self)
         return NULL;
     self->state = state;
+    Py_INCREF(secret);
+    self->secret = secret;
     int rc;
     Py_BEGIN_ALLOW_THREADS
     rc = inf_open(&self->client, &options);
@@ -127,6 +129,7 @@ static void client_dealloc(client_object *self)
     save_error(&error);
     client_free(self);
     restore_error(&error);
+    Py_CLEAR(self->secret);
     type->tp_free(self);
     Py_DECREF(type);
 }
@@ -276,6 +279,7 @@ static PyGetSetDef client_getset[] = {
 
 static PyMemberDef client_members[] = {
     {"__weaklistoffset__", T_PYSSIZET, offsetof(client_object, weakrefs), READONLY, NULL},
+    {"secret", T_OBJECT, offsetof(client_object, secret), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 

@@ -335,6 +335,8 @@ void context_end_error(context_object *self, traced_object *traced)
         PyException_SetTraceback(value, traceback);
 #endif
     context_seal(self);
+    if (value && !PyErr_GivenExceptionMatches(value, PyExc_Exception))
+        self->trace.head.flags |= INF_FLAG_STOPPED;
     if (value)
         error_record(self->state, &self->trace, value, traceback);
     context_finish(self, traced, INF_STATUS_ERROR);
@@ -352,6 +354,7 @@ void context_end_note(context_object *self, traced_object *traced, const char *t
     uint32_t group = inf_trace_group(&self->trace, INF_TAG_ERROR);
     inf_trace_add_text(&self->trace, INF_TAG_ERROR_TYPE, type, strlen(type));
     inf_trace_add_text(&self->trace, INF_TAG_MESSAGE, message, strlen(message));
+    self->trace.head.flags |= INF_FLAG_STOPPED;
     inf_trace_group_end(&self->trace, group);
     context_finish(self, traced, INF_STATUS_ERROR);
 }

@@ -69,6 +69,7 @@ struct client_object {
     PyObject_HEAD
     inf_client *client; /* NULL: closed */
     core_state *state;
+    PyObject *secret; /* for the package's direct calls */
     uint64_t users; /* open traces, and threads inside a call that has let the GIL go */
     bool closing;   /* no new traces */
     PyObject *weakrefs;

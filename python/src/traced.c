@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#define NAME_CHARS 500
+#define NAME_CHARS 2000
 #define DESCRIPTION_CHARS 10000
 
 /* A coroutine function that could not even be called (wrong arguments): its trace is that error. */

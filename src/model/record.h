@@ -31,6 +31,13 @@ enum inf_status {
     INF_STATUS_INTERRUPTED = 3, /* the process died before the end */
 };
 
+/* Bits of the head's flags. */
+enum inf_record_flag {
+    /* The trace's ERROR is no failure of the program but its being stopped (cancellation, KeyboardInterrupt, SystemExit,
+     * a closed coroutine): the wire shows it at the first step only, not among the errors. */
+    INF_FLAG_STOPPED = 1,
+};
+
 /* The fixed head of every trace record, 64 bytes. */
 typedef struct inf_record_head {
     uint8_t trace_id[16];

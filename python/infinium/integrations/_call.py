@@ -10,12 +10,10 @@ from ._context import CapturedLlmCall, _current_trace_ctx
 INPUT_PREVIEW = 500
 OUTPUT_PREVIEW = 1500
 
-_CAPTURED = (
-    "prompt_tokens completion_tokens temperature latency_ns error_type error_message input_preview output_preview"
-).split()
-_EXTRA = (
+_KEPT = (
+    "prompt_tokens completion_tokens temperature latency_ns error_type error_message input_preview output_preview "
     "request_model response_id finish_reasons cached_tokens cache_write_tokens reasoning_tokens max_tokens stream "
-    "operation"
+    "operation first_chunk_ns start_ns"
 ).split()
 
 
@@ -45,7 +43,7 @@ def current():
 class Call:
     """`data` holds the members of record_llm_call(); times in nanoseconds."""
 
-    __slots__ = ("context", "data", "began", "open", "__weakref__")
+    __slots__ = ("context", "data", "captured", "began", "open")
 
     def __init__(self, context, **data):
         self.context = context
@@ -53,6 +51,11 @@ class Call:
         self.open = True
         elapsed = getattr(context, "elapsed_ns", None)
         data["start_ns"] = elapsed() if elapsed else 0
+        # In the list from the start, so that calls stand in the order in which they began.
+        self.captured = CapturedLlmCall(data.get("provider"), data.get("request_model"))
+        if getattr(context, "recording", False):
+            self.captured._infinium_recorded = True
+        context.calls.append(self.captured)
         self.began = time.perf_counter_ns()
 
     def wait(self):
@@ -87,18 +90,11 @@ class Call:
         remove = getattr(context, "remove_unsettled", None)
         if remove:
             remove(self)
-        record = getattr(context, "record_llm_call", None)
-        recorded = bool(record and record(data))
-        call = CapturedLlmCall(
-            provider=data.get("provider"),
-            model=data.get("model") or data.get("request_model"),
-            **{name: data.get(name) for name in _CAPTURED},
-        )
-        for name in _EXTRA:
+        captured = self.captured
+        captured.model = data.get("model") or data.get("request_model")
+        for name in _KEPT:
             if data.get(name) is not None:
-                setattr(call, name, data[name])
-        if "first_chunk_ns" in data:
-            call.time_to_first_chunk_ns = data["first_chunk_ns"]
-        if recorded:
-            call._infinium_recorded = True
-        context.calls.append(call)
+                setattr(captured, name, data[name])
+        record = getattr(context, "record_llm_call", None)
+        if record:
+            record(data)
