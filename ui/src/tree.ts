@@ -63,7 +63,7 @@ function stepNode(step: Step, index: number): Node {
     id: String(step.step_number ?? index + 1),
     kind,
     label,
-    detail: detail === label ? '' : detail,
+    detail: detail.toLowerCase() === label.toLowerCase() ? '' : detail,
     depth: 1,
     start: number(step.start_ns) === null ? Number.NaN : step.start_ns! / 1e9,
     length: seconds(step.duration_ms) ?? seconds(llm?.latency_ms) ?? seconds(tool?.duration_ms),

@@ -13,12 +13,16 @@ export function Guide() {
   }, []);
   const agent = agents.at(-1);
   const python = `from infinium import InfiniumClient
-client = InfiniumClient(agent_id="${agent?.agent_id ?? '…'}", agent_secret="…", base_url="${location.origin}/api/v1")
+client = InfiniumClient(
+    agent_id="${agent?.agent_id ?? '…'}", agent_secret="…",
+    base_url="${location.origin}/api/v1")
 
 @client.trace("Email Classifier")
-def classify_email(body: str) -> str: return "billing"
+def classify_email(body: str) -> str:
+    return "billing"
 
-classify_email("I was charged twice"); client.flush()`;
+classify_email("I was charged twice")
+client.flush()`;
   return (
     <div class="guide">
       <h1>No traces yet</h1>
