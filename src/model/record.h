@@ -34,8 +34,8 @@ enum inf_status {
 /* Bits of the head's flags. */
 enum inf_record_flag {
     /* The trace's ERROR is no failure of the program but its being stopped (cancellation, KeyboardInterrupt, SystemExit,
-     * a closed coroutine): the wire shows it at the first step only, not among the errors. */
-    INF_FLAG_STOPPED = 1,
+     * a closed coroutine): the wire shows it at the first step only, not among the errors. Bit 0 is INF_RECORD_CARRIED. */
+    INF_FLAG_STOPPED = 2,
 };
 
 /* The fixed head of every trace record, 64 bytes. */

@@ -319,8 +319,12 @@ static void put_execution(inf_json_writer *w, const struct parts *p)
     inf_json_key(w, "description");
     inf_json_put_string(w, description, length + 8);
     integer(w, "duration_ms", (int64_t)(p->head->duration_ns / 1000000));
-    if (has(&p->output))
+    if (has(&p->output)) {
         cut_text(w, "output_preview", &p->output, STEP_OUTPUT_CHARACTERS);
+    } else if (p->head->status == INF_STATUS_OK && has(&p->python_version)) {
+        inf_json_key(w, "output_preview"); /* a Python function without a result has returned None */
+        inf_json_put_text(w, "None");
+    }
     if (p->errors > 0) {
         inf_json_key(w, "error");
         put_error(w, inf_fields_in(&p->first_error));
@@ -457,12 +461,13 @@ static void put_errors(inf_json_writer *w, const struct parts *p)
         return;
     /* Only the batch wire has a status; elsewhere the reader must be told in a published member. */
     bool say_interrupted = p->head->status == INF_STATUS_INTERRUPTED && !p->extras;
-    if (p->errors == 0 && !say_interrupted)
+    bool failed = p->errors > 0 && !(p->head->flags & INF_FLAG_STOPPED);
+    if (!failed && !say_interrupted)
         return;
     inf_json_key(w, "errors");
     inf_json_begin_array(w);
     inf_fields fields = p->fields;
-    for (inf_field f; inf_fields_next(&fields, &f);)
+    for (inf_field f; failed && inf_fields_next(&fields, &f);)
         if (f.tag == INF_TAG_ERROR)
             put_error(w, inf_fields_in(&f));
     if (say_interrupted) {
