@@ -118,7 +118,7 @@ static int start(inf_receiver *r, const inf_serve_options *options, char *messag
     if (rc == 0)
         rc = inf_workers_start(&r->workers, r);
     if (rc == 0)
-        rc = inf_http_start(&r->http, r, options, message, INF_RECEIVER_MESSAGE_SIZE);
+        rc = inf_http_listen(&r->http, r, options, message, INF_RECEIVER_MESSAGE_SIZE);
     if (rc == 0)
         rc = inf_directory_announce(&r->directory, r->url);
     return rc;

@@ -37,8 +37,8 @@ struct inf_receiver {
 };
 
 /* http/server.c */
-int inf_http_start(inf_http **out, inf_receiver *receiver, const inf_serve_options *options, char *message,
-                   size_t size);
+int inf_http_listen(inf_http **out, inf_receiver *receiver, const inf_serve_options *options, char *message,
+                    size_t size);
 /* No new connections; requests that must wait are refused from now on. */
 void inf_http_quiesce(inf_http *http);
 /* Waits a moment for answers on their way, then closes. Nothing may be suspended any more. */

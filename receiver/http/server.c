@@ -474,7 +474,8 @@ static void library_says(void *context, const char *format, va_list args)
     inf_log(INF_LOG_DEBUG, "http: %s", text);
 }
 
-int inf_http_start(inf_http **out, inf_receiver *receiver, const inf_serve_options *options, char *message, size_t size)
+int inf_http_listen(inf_http **out, inf_receiver *receiver, const inf_serve_options *options, char *message,
+                    size_t size)
 {
     *out = NULL;
     inf_http *http = calloc(1, sizeof *http);
