@@ -34,6 +34,13 @@ def record(model):
     get_current_trace_context().calls.append(CapturedLlmCall("openai", model))
 
 
+def shut(client):
+    """Closes a client of either kind."""
+    closing = client.close()
+    if closing is not None:
+        asyncio.run(closing)
+
+
 # -- lost data --
 
 
@@ -230,10 +237,7 @@ def test_07_agent_id_that_is_no_uuid(cls, server, caplog, journal_dir):
         files = [p for p in journal_dir.rglob("*") if p.is_file()]
         assert any(b"a trace that is kept" in p.read_bytes() for p in files)
     finally:
-        if cls is infinium.InfiniumClient:
-            client.close()
-        else:
-            asyncio.run(client.close())
+        shut(client)
     files = [p for p in journal_dir.rglob("*") if p.is_file()]
     assert any(b"a trace that is kept" in p.read_bytes() for p in files), "lost at close"
 
@@ -596,20 +600,15 @@ def test_17_stream_helper_of_openai(llm):
     assert text == "echo: hi"
 
 
-@bug(18)
-def test_18_partial(client, server):
-    assert client.trace("t")(functools.partial(lambda a, b: a + b, 1))(2) == 3
-    deliver(client)
-    assert server.trace()["output_summary"] == "3"
+class Adder:
+    def __call__(self, x):
+        return x + 1
 
 
 @bug(18)
-def test_18_callable_object(client, server):
-    class Adder:
-        def __call__(self, x):
-            return x + 1
-
-    assert client.trace("t")(Adder())(2) == 3
+@pytest.mark.parametrize("function", [functools.partial(lambda a, b: a + b, 1), Adder()], ids=["partial", "object"])
+def test_18_partial_and_callable_objects(client, server, function):
+    assert client.trace("t")(function)(2) == 3
     deliver(client)
     assert server.trace()["output_summary"] == "3"
 
@@ -976,10 +975,8 @@ def test_36_secret_over_plain_http_is_warned_about(cls, caplog):
         local = cls(AGENT, SECRET, base_url="http://127.0.0.1:9/api/v1")
     warnings = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
     assert len(warnings) == 1 and "http://" in warnings[0] and SECRET not in warnings[0]
-    for each in (client, local):
-        closing = each.close()
-        if closing is not None:
-            asyncio.run(closing)
+    shut(client)
+    shut(local)
 
 
 @bug(37)
@@ -995,9 +992,7 @@ def test_37_the_secret_is_no_plain_attribute(cls):
             pickled = b""
         assert SECRET.encode() not in pickled
     finally:
-        closing = client.close()
-        if closing is not None:
-            asyncio.run(closing)
+        shut(client)
 
 
 def test_every_point_has_a_test():
