@@ -1,0 +1,318 @@
+"""What the adapters share: wrapping a vendor's method, looking on at its streams, patching its classes.
+
+A wrapper must be invisible: it passes everything on, hands out the vendor's own objects, and a failure of ours goes
+nowhere. `begin(context, args, kwargs)` makes the Call; `answered(call, answer)` reads the answer and ends the call, or
+leaves that to a stream; what it returns, if anything, is handed out in place of the answer.
+"""
+
+import functools
+import time
+import weakref
+
+from ._call import current, guard
+
+MARK = "_infinium_watched"
+
+
+def member(thing, name):
+    """`thing.name`, or `thing[name]` of a dict; None without."""
+    return thing.get(name) if isinstance(thing, dict) else getattr(thing, name, None)
+
+
+def number(value):
+    """An int or float, or None: vendors have objects that mean "not given"."""
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def text(value):
+    """A str that is not empty, or None."""
+    return value if isinstance(value, str) and value else None
+
+
+def _begun(begin, args, kwargs):
+    context = current()
+    return guard(begin, context, args, kwargs) if context is not None else None
+
+
+def _handed_out(call, answered, answer):
+    instead = guard(answered, call, answer)
+    return answer if instead is None else instead
+
+
+def observed(original, begin, answered):
+    """`original`, a callable, observed."""
+
+    @functools.wraps(original)
+    def call_it(*args, **kwargs):
+        call = _begun(begin, args, kwargs)
+        if call is None:
+            return original(*args, **kwargs)
+        try:
+            answer = original(*args, **kwargs)
+        except BaseException as error:
+            guard(call.fail, error)
+            raise
+        return _handed_out(call, answered, answer)
+
+    return call_it
+
+
+def observed_async(original, begin, answered):
+    """`original`, a coroutine function, observed."""
+
+    @functools.wraps(original)
+    async def call_it(*args, **kwargs):
+        call = _begun(begin, args, kwargs)
+        if call is None:
+            return await original(*args, **kwargs)
+        try:
+            answer = await original(*args, **kwargs)
+        except BaseException as error:
+            guard(call.fail, error)
+            raise
+        return _handed_out(call, answered, answer)
+
+    return call_it
+
+
+# Streams -------------------------------------------------------------------------------------------------------------
+
+
+class _Iterator:
+    """In the place of a stream's own iterator: tells `collect` each item. Ends the call with the stream, with its error,
+    or when it is dropped."""
+
+    def __init__(self, inner, call, collect):
+        self._inner = inner
+        self._call = call
+        self._collect = collect
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        try:
+            item = next(self._inner)
+        except StopIteration:
+            guard(self._call.end)
+            raise
+        except BaseException as error:
+            guard(self._call.fail, error)
+            raise
+        guard(self._collect, item)
+        return item
+
+    def close(self):
+        guard(self._call.end)
+        return self._inner.close()
+
+    def __getattr__(self, name):
+        return getattr(self._inner, name)
+
+    def __del__(self):
+        guard(self._call.end)
+
+
+class _AsyncIterator:
+    """The same for an asynchronous stream."""
+
+    def __init__(self, inner, call, collect):
+        self._inner = inner
+        self._call = call
+        self._collect = collect
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        try:
+            item = await self._inner.__anext__()
+        except StopAsyncIteration:
+            guard(self._call.end)
+            raise
+        except BaseException as error:
+            guard(self._call.fail, error)
+            raise
+        guard(self._collect, item)
+        return item
+
+    async def aclose(self):
+        guard(self._call.end)
+        return await self._inner.aclose()
+
+    def __getattr__(self, name):
+        return getattr(self._inner, name)
+
+    def __del__(self):
+        guard(self._call.end)
+
+
+def collector(call, add):
+    """For look_on(): notes the time of the first item, then `add(item)`."""
+
+    def collect(item):
+        call.first_chunk()
+        add(item)
+
+    return collect
+
+
+def look_on(stream, call, collect):
+    """Puts ours in the place of the stream object's `_iterator`, and around its `close`; everything else of it stays."""
+    inner = stream._iterator
+    asynchronous = hasattr(inner, "__anext__")
+    # Through a weak reference: a stream that refers to itself would not be closed when it is dropped.
+    close_of, owner = getattr(type(stream), "close", None), weakref.ref(stream)
+    call.wait()
+    if close_of is not None:
+        if asynchronous:
+
+            @functools.wraps(close_of)
+            async def close(*args, **kwargs):
+                guard(call.end)
+                return await close_of(owner(), *args, **kwargs)
+
+        else:
+
+            @functools.wraps(close_of)
+            def close(*args, **kwargs):
+                guard(call.end)
+                return close_of(owner(), *args, **kwargs)
+
+        stream.close = close
+    stream._iterator = (_AsyncIterator if asynchronous else _Iterator)(inner, call, collect)
+
+
+def _start(call):
+    """The call begins now, not when the generator was made."""
+    elapsed = getattr(call.context, "elapsed_ns", None)
+    if elapsed:
+        call.data["start_ns"] = elapsed()
+    call.began = time.perf_counter_ns()
+    call.wait()
+
+
+def relay(inner, call, collect):
+    """A generator in the place of the vendor's generator `inner`. The call begins with the first item asked for, as the
+    vendor's request does."""
+    guard(_start, call)
+    step = functools.partial(next, inner)
+    while True:
+        try:
+            item = step()
+        except StopIteration as end:
+            guard(call.end)
+            return end.value
+        except BaseException as error:
+            guard(call.fail, error)
+            raise
+        guard(collect, item)
+        try:
+            sent = yield item
+        except GeneratorExit:
+            guard(call.end)
+            inner.close()
+            raise
+        except BaseException as error:
+            step = functools.partial(inner.throw, error)
+        else:
+            step = functools.partial(next, inner) if sent is None else functools.partial(inner.send, sent)
+
+
+async def relay_async(inner, call, collect):
+    """The same for an asynchronous generator or iterator."""
+    guard(_start, call)
+    try:
+        async for item in inner:
+            guard(collect, item)
+            yield item
+        guard(call.end)
+    except GeneratorExit:
+        guard(call.end)
+        if hasattr(inner, "aclose"):
+            await inner.aclose()
+        raise
+    except BaseException as error:
+        guard(call.fail, error)
+        raise
+
+
+# Patching ------------------------------------------------------------------------------------------------------------
+
+
+def is_patched(owner, name):
+    """Whether the instance is watched itself (its class may be as well)."""
+    return getattr(getattr(owner, "__dict__", {}).get(name), MARK, False)
+
+
+def patch_methods(owner, wrapped):
+    """Sets the callables of `wrapped` ({name: wrap(original)}) on the instance `owner`, once."""
+    for name, wrap in wrapped.items():
+        original = getattr(owner, name, None)
+        if original is None or is_patched(owner, name):
+            continue
+        replacement = wrap(original)
+        setattr(replacement, MARK, True)
+        setattr(owner, name, replacement)
+
+
+def unpatch_methods(owner, names):
+    for name in names:
+        if is_patched(owner, name):
+            delattr(owner, name)
+
+
+def _patch_class(cls, name, wrap):
+    """Replaces a method of a class; an instance that is watched itself goes straight through. Returns what undoes it, or
+    None when it is patched already."""
+    original = cls.__dict__.get(name)
+    if original is None or getattr(original, MARK, False):
+        return None
+
+    @functools.wraps(original)
+    def method(self, *args, **kwargs):
+        bound = original.__get__(self, type(self))
+        if is_patched(self, name):
+            return bound(*args, **kwargs)
+        return wrap(bound, self)(*args, **kwargs)
+
+    setattr(method, MARK, True)
+    setattr(cls, name, method)
+
+    def undo():
+        if cls.__dict__.get(name) is method:
+            setattr(cls, name, original)
+
+    return undo
+
+
+class Instrumentor:
+    """Patches a vendor's classes, so that every client of the process is watched. `instrument()` and `uninstrument()` may
+    be called any number of times. Without the vendor's package, a warning and nothing else."""
+
+    _package = ""
+
+    def __init__(self, capture_content=False):
+        self.capture_content = capture_content
+        self._undo = []
+
+    def _targets(self):
+        """Yields (class, name, wrap(bound, self)); ImportError without the package."""
+        raise NotImplementedError
+
+    def instrument(self):
+        try:
+            targets = list(self._targets())
+        except ImportError:
+            import logging
+
+            logging.getLogger("infinium.integrations").warning("%s is not installed; nothing to watch", self._package)
+            return
+        for cls, name, wrap in targets:
+            undo = _patch_class(cls, name, wrap)
+            if undo is not None:
+                self._undo.append(undo)
+
+    def uninstrument(self):
+        while self._undo:
+            self._undo.pop()()
