@@ -151,4 +151,6 @@ static inline void inf_trace_scope_end_(inf_trace **trace)
 #ifdef __cplusplus
 }
 #endif
+
+#include "infinium_traced.h" /* INF_TRACED: a function whose calls are traces */
 #endif
