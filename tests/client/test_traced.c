@@ -18,9 +18,9 @@ static char seen[16384];
 /* The text of the current trace's field `tag`, or "(none)". */
 static const char *field(const inf_trace *t, uint8_t tag)
 {
-    inf_field_reader r = inf_field_reader_on(t->fields, t->head.fields_length);
+    inf_field_iterator r = inf_fields(t->fields, t->head.fields_length);
     inf_field f;
-    while (inf_field_next(&r, &f) == 1) {
+    while (inf_field_next(&r, &f)) {
         if (f.tag == tag) {
             assert_true(f.length < sizeof(seen));
             memcpy(seen, f.data, f.length);
