@@ -15,13 +15,13 @@ struct batch {
     uint64_t received_ns;
     uint64_t index;
     uint64_t accepted;
-    uint64_t rejected;
+    uint64_t unreadable; /* lines that are no JSON */
+    const char *why;     /* of the first of them */
     uint8_t last[16];
 };
 
 static void reject(struct batch *b, const char *reason)
 {
-    b->rejected++;
     inf_json_begin_object(&b->w);
     inf_json_key(&b->w, "index");
     inf_json_put_u64(&b->w, b->index);
@@ -40,7 +40,10 @@ static int take_line(struct batch *b, const char *line, size_t length)
                               .id_required = true};
     inf_store_put trace;
     const char *reason = NULL;
-    if (inf_body_read(b->reader, &source, &trace, &reason) != 0) {
+    int status = inf_body_read(b->reader, &source, &trace, &reason);
+    if (status != 0) {
+        if (status == MHD_HTTP_BAD_REQUEST && b->unreadable++ == 0)
+            b->why = reason;
         reject(b, reason);
         return 0;
     }
@@ -126,6 +129,8 @@ void inf_ingest_batch(inf_request *r)
         inf_ingest_refuse_append(r, rc);
     else if (b.index == 0)
         inf_request_refuse(r, MHD_HTTP_BAD_REQUEST, "the body holds no trace");
+    else if (b.unreadable == b.index)
+        inf_request_refuse(r, MHD_HTTP_BAD_REQUEST, b.why);
     else
         answer(&b);
 }
