@@ -49,12 +49,15 @@ static inline bool inf_fields_next(inf_fields *f, inf_field *out)
     return true;
 }
 
-/* The first field with this tag. */
+/* The first field with this tag; leaves *out alone when there is none. */
 static inline bool inf_fields_find(inf_fields f, uint8_t tag, inf_field *out)
 {
-    while (inf_fields_next(&f, out))
-        if (out->tag == tag)
+    for (inf_field field; inf_fields_next(&f, &field);) {
+        if (field.tag == tag) {
+            *out = field;
             return true;
+        }
+    }
     return false;
 }
 
