@@ -38,7 +38,7 @@ def llm_call_of(call):
         value = getattr(call, name, None)
         if value is not None:
             setattr(result, name, value)
-    first_chunk = _milliseconds(getattr(call, "time_to_first_chunk_ns", None))
+    first_chunk = _milliseconds(getattr(call, "first_chunk_ns", None))
     if first_chunk is not None:
         result.time_to_first_chunk_ms = first_chunk
     return result

@@ -452,7 +452,8 @@ class CapturedLlmCall(_Record):
     cache_write_tokens = None
     reasoning_tokens = None
     max_tokens = None
-    time_to_first_chunk_ns = None
+    start_ns = None
+    first_chunk_ns = None
     stream = None
     operation = None
 

@@ -6,7 +6,6 @@ leaves that to a stream; what it returns, if anything, is handed out in place of
 """
 
 import functools
-import time
 import weakref
 
 from ._call import current, guard
@@ -183,34 +182,38 @@ def look_on(stream, call, collect):
     stream._iterator = (_AsyncIterator if asynchronous else _Iterator)(inner, call, collect)
 
 
-def _start(call):
-    """The call begins now, not when the generator was made."""
-    elapsed = getattr(call.context, "elapsed_ns", None)
-    if elapsed:
-        call.data["start_ns"] = elapsed()
-    call.began = time.perf_counter_ns()
-    call.wait()
+def _started(begin):
+    """The call and its collect(), or two Nones: `begin()` makes them."""
+    started = guard(begin)
+    if started is None:
+        return None, None
+    guard(started[0].wait)
+    return started
 
 
-def relay(inner, call, collect):
+def relay(inner, begin):
     """A generator in the place of the vendor's generator `inner`. The call begins with the first item asked for, as the
-    vendor's request does."""
-    guard(_start, call)
+    vendor's request does: `begin()` returns it with its collect()."""
+    call, collect = _started(begin)
     step = functools.partial(next, inner)
     while True:
         try:
             item = step()
         except StopIteration as end:
-            guard(call.end)
+            if call is not None:
+                guard(call.end)
             return end.value
         except BaseException as error:
-            guard(call.fail, error)
+            if call is not None:
+                guard(call.fail, error)
             raise
-        guard(collect, item)
+        if call is not None:
+            guard(collect, item)
         try:
             sent = yield item
         except GeneratorExit:
-            guard(call.end)
+            if call is not None:
+                guard(call.end)
             inner.close()
             raise
         except BaseException as error:
@@ -219,21 +222,25 @@ def relay(inner, call, collect):
             step = functools.partial(next, inner) if sent is None else functools.partial(inner.send, sent)
 
 
-async def relay_async(inner, call, collect):
+async def relay_async(inner, begin):
     """The same for an asynchronous generator or iterator."""
-    guard(_start, call)
+    call, collect = _started(begin)
     try:
         async for item in inner:
-            guard(collect, item)
+            if call is not None:
+                guard(collect, item)
             yield item
-        guard(call.end)
+        if call is not None:
+            guard(call.end)
     except GeneratorExit:
-        guard(call.end)
+        if call is not None:
+            guard(call.end)
         if hasattr(inner, "aclose"):
             await inner.aclose()
         raise
     except BaseException as error:
-        guard(call.fail, error)
+        if call is not None:
+            guard(call.fail, error)
         raise
 
 

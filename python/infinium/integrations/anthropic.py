@@ -43,13 +43,16 @@ def _input_preview(kwargs):
 
 def _begin(capture, stream, context, args, kwargs):
     model = text(kwargs.get("model"))
+    temperature = number(kwargs.get("temperature"))
+    if temperature is None:  # no argument any more in newer versions of the package
+        temperature = number(member(kwargs.get("extra_body"), "temperature"))
     call = Call(
         context,
         provider="anthropic",
         operation="chat",
         request_model=model,
         model=model,
-        temperature=number(kwargs.get("temperature")),
+        temperature=temperature,
         max_tokens=number(kwargs.get("max_tokens")),
         stream=1 if stream or kwargs.get("stream") is True else None,
     )

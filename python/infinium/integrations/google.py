@@ -3,7 +3,7 @@ through them) and the older package's `GenerativeModel`."""
 
 import functools
 
-from ._call import INPUT_PREVIEW, OUTPUT_PREVIEW, Call, cut, guard
+from ._call import INPUT_PREVIEW, OUTPUT_PREVIEW, Call, current, cut, guard
 from ._observe import (
     Instrumentor,
     collector,
@@ -122,20 +122,47 @@ def _answered(capture, call, answer):
         guard(reading.chunk, getattr(answer, "_result", None))
         call.first_chunk()
         look_on(answer, call, collector(call, reading.chunk))
-        return None
-    if hasattr(answer, "__next__") and hasattr(answer, "throw"):
-        return relay(answer, call, collector(call, reading.chunk))
-    if hasattr(answer, "__anext__"):
-        return relay_async(answer, call, collector(call, reading.chunk))
+        return
     try:
         reading.chunk(answer)
     finally:
         call.end()
-    return None
+
+
+def _watched_stream(original, capture, asynchronous):
+    """generate_content_stream only makes a generator: the request goes out when its first item is asked for."""
+
+    def begin(context, args, kwargs):
+        call = _begin(None, capture, True, context, args, kwargs)
+        return call, collector(call, _Reading(call, capture).chunk)
+
+    if asynchronous:
+
+        @functools.wraps(original)
+        async def stream(*args, **kwargs):
+            context = current()
+            inner = await original(*args, **kwargs)
+            if context is None or not hasattr(inner, "__anext__"):
+                return inner
+            return relay_async(inner, functools.partial(begin, context, args, kwargs))
+
+    else:
+
+        @functools.wraps(original)
+        def stream(*args, **kwargs):
+            context = current()
+            inner = original(*args, **kwargs)
+            if context is None or not hasattr(inner, "throw"):
+                return inner
+            return relay(inner, functools.partial(begin, context, args, kwargs))
+
+    return stream
 
 
 def _wrap(name, asynchronous, capture, original, model=None):
-    begin = functools.partial(_begin, model, capture, name.endswith("_stream"))
+    if name == "generate_content_stream":
+        return _watched_stream(original, capture, asynchronous)
+    begin = functools.partial(_begin, model, capture, False)
     return (observed_async if asynchronous else observed)(original, begin, functools.partial(_answered, capture))
 
 
