@@ -52,6 +52,7 @@ typedef struct core_state {
     PyTypeObject *client_type;
     PyTypeObject *context_type;
     PyTypeObject *coroutine_type;
+    PyTypeObject *await_type;
     PyTypeObject *traced_type;
     PyObject *context_var;
     PyObject *name_doc, *name_module, *name_wrapped, *name_send, *name_throw, *name_close, *name_settle, *name_recorded;
@@ -114,6 +115,7 @@ typedef struct traced_object {
 extern PyType_Spec client_spec;
 extern PyType_Spec context_spec;
 extern PyType_Spec coroutine_spec;
+extern PyType_Spec await_spec;
 extern PyType_Spec traced_spec;
 
 /* The state behind a module, or NULL with an exception. */
@@ -161,6 +163,9 @@ void context_free_list_clear(core_state *state);
 PyObject *coroutine_wrap(traced_object *traced, PyObject *coroutine, PyObject *const *args, Py_ssize_t nargs,
                          PyObject *kwnames);
 void coroutine_free_list_clear(core_state *state);
+/* Gives the type an __await__ of its own: the slot returns the coroutine, which `await` takes and iter() must not. Put
+ * into the type's dict directly, because setting the attribute would replace the slot. */
+int coroutine_set_await(PyTypeObject *type);
 
 /* capture.c. Text as repr() gives it, cut by the published rule, at a cost bounded by the cut. No exception set before
  * or after. */
@@ -186,6 +191,16 @@ static inline void log_check(void)
 }
 
 void error_forget_lines(core_state *state);
+
+/* Names that a type answers for its instances, and that must be the wrapped object's: "__doc__", "__module__". */
+static inline bool is_wrapped_name(const core_state *state, PyObject *name)
+{
+    if (name == state->name_doc || name == state->name_module)
+        return true;
+    if (PyUnicode_CHECK_INTERNED(name) || !PyUnicode_Check(name))
+        return false;
+    return PyUnicode_Compare(name, state->name_doc) == 0 || PyUnicode_Compare(name, state->name_module) == 0;
+}
 
 /* The current exception, taken and put back; the same on all versions. `traceback` may be NULL. */
 typedef struct saved_error {

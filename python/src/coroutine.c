@@ -267,15 +267,86 @@ static PyObject *coroutine_await(PyObject *self)
     return self;
 }
 
-static PyObject *coroutine_await_method(PyObject *self, PyObject *unused)
+/* coroutine.__await__() is an iterator that can be iterated over, which a coroutine itself must not be. */
+typedef struct await_object {
+    PyObject_HEAD
+    coroutine_object *coroutine;
+} await_object;
+
+static PyObject *coroutine_await_method(coroutine_object *self, PyObject *unused)
 {
     (void)unused;
-    return coroutine_await(self);
+    await_object *iterator = PyObject_GC_New(await_object, self->state->await_type);
+    if (!iterator)
+        return NULL;
+    Py_INCREF(self);
+    iterator->coroutine = self;
+    PyObject_GC_Track(iterator);
+    return (PyObject *)iterator;
 }
+
+static PyObject *await_iternext(await_object *self)
+{
+    return coroutine_send(self->coroutine, Py_None);
+}
+
+static PyObject *await_send(await_object *self, PyObject *value)
+{
+    return coroutine_send(self->coroutine, value);
+}
+
+static PyObject *await_throw(await_object *self, PyObject *const *args, Py_ssize_t nargs)
+{
+    return coroutine_throw(self->coroutine, args, nargs);
+}
+
+static PyObject *await_close(await_object *self, PyObject *unused)
+{
+    return coroutine_close(self->coroutine, unused);
+}
+
+static int await_traverse(await_object *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->coroutine);
+    return 0;
+}
+
+static void await_dealloc(await_object *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    Py_CLEAR(self->coroutine);
+    PyObject_GC_Del(self);
+    Py_DECREF(type);
+}
+
+static PyMethodDef await_methods[] = {
+    {"send", (PyCFunction)await_send, METH_O, "Resumes the coroutine with a value."},
+    {"throw", (PyCFunction)(void (*)(void))await_throw, METH_FASTCALL, "Resumes the coroutine with an exception."},
+    {"close", (PyCFunction)await_close, METH_NOARGS, "Ends the coroutine with GeneratorExit."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot await_slots[] = {
+    {Py_tp_dealloc, await_dealloc},
+    {Py_tp_traverse, await_traverse},
+    {Py_tp_iter, PyObject_SelfIter},
+    {Py_tp_iternext, await_iternext},
+    {Py_tp_methods, await_methods},
+    {0, NULL},
+};
+
+PyType_Spec await_spec = {
+    .name = "infinium._core.CoroutineIterator",
+    .basicsize = sizeof(await_object),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
+    .slots = await_slots,
+};
 
 static PyObject *coroutine_getattro(coroutine_object *self, PyObject *name)
 {
-    if (name == self->state->name_doc || name == self->state->name_module)
+    if (is_wrapped_name(self->state, name))
         return PyObject_GetAttr(self->inner, name);
     PyObject *value = PyObject_GenericGetAttr((PyObject *)self, name);
     if (value || !PyErr_ExceptionMatches(PyExc_AttributeError) || !self->inner)
@@ -375,9 +446,20 @@ static PyMethodDef coroutine_methods[] = {
     {"send", (PyCFunction)coroutine_send, METH_O, "Resumes the coroutine with a value."},
     {"throw", (PyCFunction)(void (*)(void))coroutine_throw, METH_FASTCALL, "Resumes the coroutine with an exception."},
     {"close", (PyCFunction)coroutine_close, METH_NOARGS, "Ends the coroutine with GeneratorExit."},
-    {"__await__", coroutine_await_method, METH_NOARGS, "The coroutine itself, which is its own iterator."},
     {NULL, NULL, 0, NULL},
 };
+
+static PyMethodDef await_method = {"__await__", (PyCFunction)coroutine_await_method, METH_NOARGS,
+                                   "An iterator over the coroutine's steps."};
+
+int coroutine_set_await(PyTypeObject *type)
+{
+    PyObject *method = PyDescr_NewMethod(type, &await_method);
+    int rc = method ? PyDict_SetItemString(type->tp_dict, "__await__", method) : -1;
+    Py_XDECREF(method);
+    PyType_Modified(type);
+    return rc;
+}
 
 static PyGetSetDef coroutine_getset[] = {
     {"__class__", (getter)coroutine_class, NULL, NULL, NULL},

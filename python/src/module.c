@@ -1,4 +1,4 @@
-/* infinium._core: the module, its state, its four types. */
+/* infinium._core: the module, its state, its types. */
 #include "core.h"
 
 #include <string.h>
@@ -68,11 +68,15 @@ static int module_exec(PyObject *module)
     state->client_type = add_type(module, &client_spec);
     state->context_type = add_type(module, &context_spec);
     state->coroutine_type = add_type(module, &coroutine_spec);
+    state->await_type = add_type(module, &await_spec);
     state->traced_type = add_type(module, &traced_spec);
-    if (!state->client_type || !state->context_type || !state->coroutine_type || !state->traced_type)
+    if (!state->client_type || !state->await_type || !state->context_type || !state->coroutine_type || !state->traced_type)
+        return -1;
+    if (coroutine_set_await(state->coroutine_type) < 0)
         return -1;
     /* Made by traced functions only. */
     state->coroutine_type->tp_new = NULL;
+    state->await_type->tp_new = NULL;
     if (PyModule_AddStringConstant(module, "VERSION", INF_VERSION) < 0)
         return -1;
     log_start();
@@ -88,6 +92,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->client_type);
     Py_VISIT(state->context_type);
     Py_VISIT(state->coroutine_type);
+    Py_VISIT(state->await_type);
     Py_VISIT(state->traced_type);
     Py_VISIT(state->context_var);
     Py_VISIT(state->getline);

@@ -212,7 +212,7 @@ static PyObject *function_attribute(traced_object *self, PyObject *name)
 static PyObject *traced_getattro(traced_object *self, PyObject *name)
 {
     core_state *state = self->state;
-    if (name == state->name_doc || name == state->name_module)
+    if (is_wrapped_name(state, name))
         return function_attribute(self, name);
     PyObject *value = PyObject_GenericGetAttr((PyObject *)self, name);
     if (value || !PyErr_ExceptionMatches(PyExc_AttributeError) || !self->wrapped)

@@ -1,0 +1,207 @@
+"""The text of arguments and results is repr()'s, cut by the published rule, at a cost that the cut bounds."""
+
+import collections
+import enum
+import time
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from infinium._core import capture
+
+
+def cut(text, limit):
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+atoms = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.complex_numbers()
+    | st.text()
+    | st.text(st.characters(codec=None))
+    | st.text(st.sampled_from("ab'\"\\\n\t\r\x00\x7f\x80\xa0\xadé\u200b\ud800\udfff漢😀\U000e0001"))
+    | st.binary()
+    | st.binary().map(bytearray)
+)
+
+
+def containers(children):
+    keys = st.text(max_size=4) | st.integers() | st.tuples(st.integers())
+    return (
+        st.lists(children)
+        | st.tuples(children)
+        | st.tuples(children, children)
+        | st.dictionaries(keys, children)
+        | st.sets(keys)
+        | st.frozensets(keys)
+        | st.dictionaries(keys, children).map(lambda d: d.keys())
+        | st.dictionaries(keys, children).map(lambda d: d.values())
+        | st.dictionaries(keys, children).map(lambda d: d.items())
+        | st.dictionaries(keys, children).map(collections.OrderedDict)
+        | st.lists(children).map(collections.deque)
+    )
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.recursive(atoms, containers, max_leaves=25), st.integers(3, 300))
+def test_is_the_repr_cut(value, limit):
+    assert capture(value, limit) == cut(repr(value), limit)
+
+
+class List(list):
+    pass
+
+
+class Loud(list):
+    def __repr__(self):
+        return "LOUD"
+
+
+class Text(str):
+    pass
+
+
+class Colour(enum.IntEnum):
+    RED = 1
+
+
+class Set(set):
+    pass
+
+
+Point = collections.namedtuple("Point", "x y")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        List([1, List()]), Loud([1]), Text("it's"), Colour.RED, Set({1}), Point(1, "a"), range(3), ..., int, len,
+        collections.Counter("aab"), collections.defaultdict(list, a=[1]), 10**30, -(10**18), 2**63, -(2**63), 1e22,
+        float("nan"), float("-inf"), -0.0, (), [], {}, set(), frozenset(), b"", bytearray(), memoryview(b"x").tolist(),
+    ],
+    ids=lambda value: type(value).__name__,
+)  # fmt: skip
+def test_other_types(value):
+    assert capture([value], 8000) == repr([value])
+
+
+def test_cycles():
+    items = [1]
+    items.append(items)
+    mapping = {"self": items}
+    mapping["again"] = mapping
+    items.append((mapping,))
+    for value in (items, mapping, [items, items]):
+        assert capture(value, 8000) == repr(value)
+
+
+def test_a_cycle_through_an_object():
+    class Node:
+        def __init__(self):
+            self.children = []
+
+        def __repr__(self):
+            return f"Node({self.children!r})"
+
+    node = Node()
+    node.children.append(node)
+    node.children.append([node.children])
+    assert capture(node.children, 8000) == repr(node.children)
+    assert capture([node.children], 8000) == repr([node.children])
+
+
+def test_a_repr_that_raises():
+    class Broken:
+        def __repr__(self):
+            raise RuntimeError("no")
+
+    assert capture([1, Broken(), 2], 100) == "[1, <repr failed: RuntimeError>, 2]"
+
+
+def test_a_repr_that_is_no_text():
+    class Odd:
+        def __repr__(self):
+            return 5
+
+    assert capture(Odd(), 100) == "<repr failed: TypeError>"
+
+
+def test_a_repr_with_lone_surrogates():
+    class Odd:
+        def __repr__(self):
+            return "a\ud800b"
+
+    assert capture(Odd(), 100) == "a\ufffdb"
+
+
+@pytest.mark.parametrize("error", [SystemExit, GeneratorExit, MemoryError, RecursionError])
+def test_a_repr_that_wants_out(error):
+    class Broken:
+        def __repr__(self):
+            raise error
+
+    assert capture(Broken(), 100) == f"<repr failed: {error.__name__}>"
+
+
+def test_control_c_inside_a_repr_is_not_lost():
+    class Interrupted:
+        def __repr__(self):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        capture(Interrupted(), 100)
+        for _ in range(1000):
+            pass
+
+
+def test_a_repr_that_changes_its_container():
+    class Vandal:
+        def __init__(self, container):
+            self.container = container
+
+        def __repr__(self):
+            self.container.clear()
+            return "vandal"
+
+    items = []
+    items.extend([Vandal(items), 1, 2])
+    assert capture(items, 100) == "[vandal]"
+    mapping = {}
+    mapping.update(a=Vandal(mapping), b=1)
+    assert capture(mapping, 100).startswith("{'a': vandal")
+
+
+def test_deep_nesting():
+    value = []
+    for _ in range(100_000):
+        value = [value]
+    assert capture(value, 8000).startswith("[[[[")
+    shallow = []
+    for _ in range(150):
+        shallow = (shallow,)
+    assert capture(shallow, 8000) == repr(shallow)
+
+
+def test_huge_integers():
+    assert capture(1 << 100_000, 100) == "<int of 100001 bits>"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        list(range(500_000)), dict.fromkeys(range(200_000)), set(range(200_000)), "x" * 5_000_000,
+        b"x" * 5_000_000, ("é" * 2_000_000,), dict.fromkeys(range(200_000)).values(), "'" * 5_000_000,
+    ],
+    ids=lambda value: type(value).__name__,
+)  # fmt: skip
+def test_cost_is_bounded(value):
+    best = 1.0
+    for _ in range(5):
+        start = time.perf_counter()
+        capture(value, 8000)
+        best = min(best, time.perf_counter() - start)
+    assert best < 0.001

@@ -1,0 +1,160 @@
+"""One context variable: set for a call and reset after it, whatever happens."""
+
+import asyncio
+import contextvars
+import threading
+
+import pytest
+
+from infinium import _core, trace_agent
+from infinium.integrations import (
+    CapturedLlmCall,
+    TraceContext,
+    get_current_trace_context,
+    set_trace_context,
+)
+from infinium.integrations._context import _current_trace_ctx
+
+
+def current():
+    return get_current_trace_context()
+
+
+def test_the_variable():
+    assert isinstance(_current_trace_ctx, contextvars.ContextVar)
+    assert _current_trace_ctx.name == "infinium_trace_ctx" and _current_trace_ctx.get() is None
+
+
+def test_set_inside_reset_outside():
+    seen = []
+    trace_agent("t")(lambda: seen.append(current()))()
+    assert isinstance(seen[0], TraceContext) and current() is None
+    assert seen[0].calls == [] and seen[0].prompts == [] and not seen[0].recording
+
+    @trace_agent("t")
+    def failing():
+        raise ValueError
+
+    with pytest.raises(ValueError):
+        failing()
+    assert current() is None
+
+
+def test_contexts_are_not_mixed_up_when_one_is_kept():
+    kept = []
+    f = trace_agent("t")(lambda: kept.append(current()))
+    for _ in range(5):
+        f()
+    assert len({id(c) for c in kept}) == 5 and len({c.trace_id for c in kept}) == 5
+
+
+def test_nesting():
+    seen = {}
+
+    @trace_agent("inner")
+    def inner():
+        seen["inner"] = current()
+
+    @trace_agent("outer")
+    def outer():
+        before = current()
+        inner()
+        assert current() is before
+        seen["outer"] = before
+
+    outer()
+    assert seen["inner"].parent_id == seen["outer"].trace_id
+    assert seen["outer"].parent_id is None
+    assert inner.last_trace["parent_id"] == outer.last_trace["trace_id"]
+
+
+def test_the_users_own_context_is_restored():
+    mine = TraceContext()
+    token = set_trace_context(mine)
+    try:
+        trace_agent("t")(lambda: current().calls.append(1))()
+        assert current() is mine and mine.calls == []
+    finally:
+        _current_trace_ctx.reset(token)
+
+
+def test_a_made_context():
+    context = TraceContext()
+    assert context.calls == [] and context.trace_id is None and not context.recording
+    assert TraceContext(calls=[1], prompts=[2]).calls == [1]
+    assert repr(TraceContext()) == "TraceContext(calls=[], prompts=[])"
+
+
+def test_calls_put_into_the_list_by_hand():
+    @trace_agent("t")
+    def f():
+        current().calls.append(
+            CapturedLlmCall("openai", "gpt", prompt_tokens=3, completion_tokens=2, temperature=0.5, latency_ns=9_000_000)
+        )
+
+    f()
+    (call,) = f.last_trace["llm_usage"]["calls"]
+    assert (call["provider"], call["model"], call["prompt_tokens"], call["latency_ms"]) == ("openai", "gpt", 3, 9)
+
+
+def test_threads_start_without_a_context():
+    seen = []
+
+    @trace_agent("t")
+    def f():
+        thread = threading.Thread(target=lambda: seen.append(current()))
+        thread.start()
+        thread.join()
+
+    f()
+    assert seen == [None]
+
+
+def test_a_copied_context_keeps_the_trace():
+    seen = []
+
+    @trace_agent("t")
+    def f():
+        context = contextvars.copy_context()
+        thread = threading.Thread(target=context.run, args=(lambda: seen.append(current()),))
+        thread.start()
+        thread.join()
+        return current()
+
+    assert f() is seen[0]
+
+
+def test_a_token_of_another_context():
+    mine = TraceContext()
+    token = contextvars.copy_context().run(set_trace_context, mine)
+    _core.reset(token)
+    assert current() is None
+
+
+def test_a_token_used_already():
+    token = set_trace_context(TraceContext())
+    _current_trace_ctx.reset(token)
+    _core.reset(token)
+    assert current() is None
+
+
+def test_tasks_inherit_and_keep_apart():
+    ids = {}
+
+    async def child(name):
+        await asyncio.sleep(0.001)
+        ids[name] = current().trace_id
+
+    @trace_agent("t")
+    async def f(name):
+        await asyncio.gather(child(name + "1"), child(name + "2"), asyncio.to_thread(lambda: ids.setdefault(name + "t", current().trace_id)))
+        return current().trace_id
+
+    async def main():
+        a, b = await asyncio.gather(f("a"), f("b"))
+        assert current() is None
+        return a, b
+
+    a, b = asyncio.run(main())
+    assert a != b
+    assert all(ids[name] == a for name in ("a1", "a2", "at")) and all(ids[name] == b for name in ("b1", "b2", "bt"))
