@@ -88,19 +88,24 @@ static int from_errno(inf_store *store, const char *what, const char *path)
     return error == ENOENT ? INF_ENOTFOUND : inf_os_error(error);
 }
 
-/* The database file is made here, not by SQLite, for its mode; -wal and -shm take the mode over. */
+/* The database file is made here, not by SQLite, for its mode; -wal and -shm take the mode over. A file that is there is
+ * never opened and closed here: closing any descriptor of it would drop the locks that this process's other handles hold,
+ * and another process could then take its log away from under them. */
 static int make_file(inf_store *store, const char *dir, const char *path, unsigned flags)
 {
-    if (flags & INF_STORE_CREATE) {
-        int rc = inf_os_make_dirs(dir);
-        if (rc < 0) {
-            snprintf(store->message, sizeof store->message, "cannot make %s: %s", dir, inf_strerror(rc));
-            return rc;
-        }
-    }
-    int fd = inf_os.open(path, (flags & INF_STORE_CREATE) ? O_RDWR | O_CREAT | O_CLOEXEC : O_RDWR | O_CLOEXEC, 0600);
-    if (fd < 0)
+    struct stat st;
+    if (inf_os.stat(path, &st) == 0)
+        return 0;
+    if (!(flags & INF_STORE_CREATE) || errno != ENOENT)
         return from_errno(store, "cannot open", path);
+    int rc = inf_os_make_dirs(dir);
+    if (rc < 0) {
+        snprintf(store->message, sizeof store->message, "cannot make %s: %s", dir, inf_strerror(rc));
+        return rc;
+    }
+    int fd = inf_os.open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return errno == EEXIST ? 0 : from_errno(store, "cannot make", path);
     inf_os.close(fd);
     return 0;
 }

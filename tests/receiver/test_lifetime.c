@@ -213,6 +213,42 @@ static void only_a_hash_is_kept(void **state)
     }
 }
 
+/* Locks on a file belong to the process: a handle that comes and goes must not drop those of the others, or the next
+ * process that closes the store takes the write-ahead log away from under the receiver. */
+static void handles_that_come_and_go_leave_the_locks(void **state)
+{
+    struct running *r = *state;
+    struct stat before, after;
+    char path[200];
+    int go[2];
+    char byte = 0;
+    snprintf(path, sizeof path, "%s/infinium.db-wal", r->dir);
+    assert_int_equal(pipe(go), 0);
+    pid_t pid = fork(); /* before anything is open, so that the child knows nothing of our locks */
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        inf_store *store;
+        if (read(go[0], &byte, 1) != 1)
+            _exit(2);
+        int rc = inf_store_open(&store, r->dir, 0);
+        inf_store_close(store);
+        _exit(rc == 0 ? 0 : 1);
+    }
+    start_with(r, NULL);
+    check_answer(post(r, JSON, "{\"name\":\"n\"}"), 201, NULL);
+    assert_int_equal(stored(r), 1);
+    assert_int_equal(stat(path, &before), 0);
+    assert_int_equal(write(go[1], &byte, 1), 1);
+    int status = 1;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_int_equal(stat(path, &after), 0);
+    assert_int_equal(before.st_ino, after.st_ino);
+    close(go[0]);
+    close(go[1]);
+    stop(r);
+}
+
 static void agents_that_cannot_be(void **state)
 {
     struct running *r = *state;
@@ -240,6 +276,7 @@ int main(void)
         TEST(addresses_that_cannot_be),
         TEST(agents_come_and_go),
         TEST(only_a_hash_is_kept),
+        TEST(handles_that_come_and_go_leave_the_locks),
         TEST(agents_that_cannot_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
