@@ -33,8 +33,8 @@ test('j, k, Enter and Esc walk through the traces', { timeout: TIMEOUT }, async 
   await page.keyboard.press('Escape');
   await until(() => path(page) === '/', 'Esc closes the trace');
   assert.equal(await page.locator('.trace').count(), 0);
-  for (let i = 0; i < 50; i++) await page.keyboard.press('j');
-  await until(() => row(page, traces[50].trace_id).isVisible(), 'the selection scrolls into sight');
+  for (let i = 0; i < 30; i++) await page.keyboard.press('j');
+  await until(() => row(page, traces[30].trace_id).isVisible(), 'the selection scrolls into sight');
   await noProblems(page);
 });
 

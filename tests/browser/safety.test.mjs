@@ -98,12 +98,13 @@ test('the page is served with a policy that allows nothing inline', { timeout: T
 });
 
 test('the first load is small', { timeout: TIMEOUT }, async () => {
-  const page = await infinium.page('/traces/none');
-  let bytes = 0;
-  const sizes = [];
-  page.on('response', (answer) => sizes.push(answer.request().sizes().then((size) => (bytes += size.responseBodySize), () => 0)));
-  await page.goto(infinium.receiver.url);
-  await live(page);
-  await Promise.all(sizes.slice(0, 4));
-  assert.ok(bytes > 5_000 && bytes < 60_000, `${bytes} bytes`);
+  const get = (path) => fetch(infinium.receiver.url + path, { headers: { 'accept-encoding': 'gzip' } });
+  const html = await get('/');
+  const assets = [...(await html.clone().text()).matchAll(/"(\/assets\/[^"]+)"/g)].map((match) => match[1]);
+  assert.equal(assets.length, 3, 'a script, a style, an icon');
+  const answers = [html, ...(await Promise.all(assets.map(get)))];
+  const sizes = answers.map((answer) => Number(answer.headers.get('content-length')));
+  const total = sizes.reduce((a, b) => a + b);
+  assert.ok(sizes.every((size) => size > 0) && total < 40_000, `${sizes} bytes`);
+  for (const answer of answers.slice(1)) assert.match(answer.headers.get('cache-control'), /immutable/);
 });

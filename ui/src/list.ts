@@ -5,6 +5,7 @@ import { Store } from './store';
 
 const PAGE = 100; // rows a request
 const KEPT = 5000; // rows held; older ones are asked for again
+const MARKED = 50; // traces of one batch that are marked as new
 const WAITING = 1000; // traces that wait; more than that is a reload
 
 const time = (trace: Summary) => Date.parse(trace.started_at);
@@ -39,6 +40,7 @@ export class TraceList extends Store {
   fresh = new Set<string>();
   /** Whether new rows may come in at the top: the view sets it as the reader scrolls. */
   atTop = true;
+  private byId = new Map<string, Summary>();
   private cursor: string | null = null;
   private trimmed = false;
   private request: AbortController | null = null;
@@ -48,13 +50,13 @@ export class TraceList extends Store {
   }
 
   get(id: string): Summary | undefined {
-    return this.rows.find((row) => row.trace_id === id) ?? this.waiting.get(id);
+    return this.byId.get(id) ?? this.waiting.get(id);
   }
 
   /** Shows another selection, from its newest trace on. */
   show(filter: Filter) {
     this.filter = filter;
-    this.rows = [];
+    this.set([]);
     this.loaded = false;
     return this.reload();
   }
@@ -64,7 +66,7 @@ export class TraceList extends Store {
     this.waiting.clear();
     this.fresh.clear();
     await this.fetch({}, (page, next) => {
-      this.rows = page;
+      this.set(page);
       this.cursor = next;
       this.trimmed = false;
       this.loaded = true;
@@ -75,10 +77,9 @@ export class TraceList extends Store {
   async heal() {
     if (!this.loaded) return this.reload();
     await this.fetch({}, (page, next) => {
-      const known = new Set(this.rows.map((row) => row.trace_id));
-      if (next === null || page.some((row) => known.has(row.trace_id))) this.take(page);
+      if (next === null || page.some((row) => this.byId.has(row.trace_id))) this.take(page);
       else {
-        this.rows = page;
+        this.set(page);
         this.cursor = next;
         this.trimmed = false;
         this.waiting.clear();
@@ -93,8 +94,7 @@ export class TraceList extends Store {
     // `to` excludes its own instant, so a trimmed list asks one millisecond later and drops what it has already.
     const older = this.trimmed && last ? { to: new Date(time(last) + 1).toISOString() } : { cursor: this.cursor ?? '' };
     await this.fetch(older, (page, next) => {
-      const known = new Set(this.rows.map((row) => row.trace_id));
-      this.rows = this.rows.concat(page.filter((row) => !known.has(row.trace_id)));
+      this.set(this.rows.concat(page.filter((row) => !this.byId.has(row.trace_id))));
       this.cursor = next;
       this.trimmed = false;
     });
@@ -112,20 +112,18 @@ export class TraceList extends Store {
 
   /** New or changed traces, from the live stream. */
   take(traces: Summary[]) {
-    const index = new Map(this.rows.map((row, i) => [row.trace_id, i]));
     const added: Summary[] = [];
     for (const trace of traces) {
-      const at = index.get(trace.trace_id);
+      const known = this.byId.get(trace.trace_id);
       const wanted = this.matches(trace);
-      if (at !== undefined) {
-        // A row that no longer matches stays until the next load: rows do not vanish while one reads them.
-        this.rows[at] = trace;
+      if (known) {
+        // In place. A row that no longer matches stays until the next load: rows do not vanish while one reads them.
+        Object.assign(known, trace);
       } else if (this.waiting.has(trace.trace_id)) {
         if (wanted) this.waiting.set(trace.trace_id, trace);
         else this.waiting.delete(trace.trace_id);
       } else if (wanted && !this.older(trace)) added.push(trace);
     }
-    this.rows = this.rows.slice();
     if (this.atTop) this.insert(added);
     else for (const trace of added) if (this.waiting.size < WAITING) this.waiting.set(trace.trace_id, trace);
     this.changed();
@@ -133,16 +131,23 @@ export class TraceList extends Store {
 
   private insert(traces: Summary[]) {
     if (traces.length === 0) return;
-    for (const trace of traces) this.fresh.add(trace.trace_id);
+    for (const trace of traces) this.byId.set(trace.trace_id, trace);
     this.rows = merge(this.rows, traces.sort(order));
     if (this.rows.length > KEPT && this.atTop) {
-      this.rows.length = KEPT;
+      for (const row of this.rows.splice(KEPT)) this.byId.delete(row.trace_id);
       this.trimmed = true;
     }
+    if (traces.length > MARKED) return;
+    for (const trace of traces) this.fresh.add(trace.trace_id);
     window.setTimeout(() => {
       for (const trace of traces) this.fresh.delete(trace.trace_id);
       this.changed();
     }, 1600);
+  }
+
+  private set(rows: Summary[]) {
+    this.rows = rows;
+    this.byId = new Map(rows.map((row) => [row.trace_id, row]));
   }
 
   /** Older than the last row while there are more pages: it will come with them. */

@@ -1,10 +1,12 @@
 // Server-sent events: one stream of summaries. The browser's EventSource resumes by itself (Last-Event-ID) after a
-// broken connection; when it gives up (an error status), we start again. Events are handed over in batches, at most ten
-// a second, so that a flood of traces costs the page no more than a trickle.
+// broken connection; when it gives up (an error status), we start again. Events are handed over in batches, ten a second
+// and fewer in a flood, so that thousands of traces a second leave the page usable.
 import { session, type Summary } from './api';
 import { Store } from './store';
 
 const BATCH_MS = 100;
+const FLOOD = 50; // events of a batch, after which the next one takes longer
+const FLOOD_MS = 500;
 const RETRY_MS = [500, 1000, 2000, 5000];
 
 export type LiveState = 'connecting' | 'live' | 'lost';
@@ -15,6 +17,7 @@ export class Live extends Store {
   private batch = new Map<string, Summary>();
   private timer = 0;
   private attempt = 0;
+  private flooded = false;
 
   /** `deliver` gets what changed; `healed` is called when a lost connection is back. */
   constructor(
@@ -42,7 +45,7 @@ export class Live extends Store {
         return; // half an event is no event: the list's next load has it
       }
       this.batch.set(summary.trace_id, summary);
-      this.timer ||= window.setTimeout(() => this.hand(), BATCH_MS);
+      this.timer ||= window.setTimeout(() => this.hand(), this.flooded ? FLOOD_MS : BATCH_MS);
     });
     source.addEventListener('error', () => {
       this.say('lost');
@@ -69,6 +72,7 @@ export class Live extends Store {
   private hand() {
     this.timer = 0;
     const traces = [...this.batch.values()];
+    this.flooded = traces.length > FLOOD;
     this.batch.clear();
     this.deliver(traces);
   }

@@ -13,6 +13,7 @@ import { useStore } from '../store';
 import { Guide } from './guide';
 
 const NARROW = 640; // pixels of the list's own width: below it a row has two lines
+const SAMPLE = 500; // rows that names and the bars' scale are taken from
 const COLUMNS: [string, string][] = [
   ['status', 'Status'],
   ['name', 'Name'],
@@ -98,7 +99,7 @@ function Row({ trace, now, longest, selected, fresh, index }: { trace: Summary; 
 
 function Filters({ list, field }: { list: TraceList; field: RefObject<HTMLInputElement | null> }) {
   const { filter } = route.place;
-  const names = useMemo(() => [...new Set(list.rows.map((row) => row.name))].sort().slice(0, 200), [list.rows]);
+  const names = useMemo(() => [...new Set(list.rows.slice(0, SAMPLE).map((row) => row.name))].sort(), [list.rows]);
   const set = (change: object) => route.go({ filter: { ...filter, ...change } }, { replace: true });
   const agent = filter.agent && (list.rows.find((row) => row.agent_id === filter.agent)?.agent_name ?? filter.agent);
   const named = (event: Event) => {
@@ -166,7 +167,10 @@ export function Traces({ list, selected, field }: { list: TraceList; selected: s
 
   // The bars' scale: nine in ten rows fit it, so that one outlier does not make dots of all others.
   const longest = useMemo(() => {
-    const all = list.rows.map((row) => row.duration_s || 0).sort((a, b) => a - b);
+    const all = list.rows
+      .slice(0, SAMPLE)
+      .map((row) => row.duration_s || 0)
+      .sort((a, b) => a - b);
     return Math.max(all[Math.floor(all.length * 0.9)] ?? 0, 1e-6);
   }, [list.rows]);
   const filtered = Object.values(list.filter).some(Boolean);
