@@ -40,6 +40,8 @@ export class TraceList extends Store {
   fresh = new Set<string>();
   /** Whether new rows may come in at the top: the view sets it as the reader scrolls. */
   atTop = true;
+  /** What came in while a page was being read: the page may be older than it. */
+  private meanwhile: Summary[] = [];
   private byId = new Map<string, Summary>();
   private cursor: string | null = null;
   private trimmed = false;
@@ -112,13 +114,14 @@ export class TraceList extends Store {
 
   /** New or changed traces, from the live stream. */
   take(traces: Summary[]) {
+    if (this.loading) this.meanwhile.push(...traces.slice(0, WAITING));
     const added: Summary[] = [];
     for (const trace of traces) {
       const known = this.byId.get(trace.trace_id);
       const wanted = this.matches(trace);
       if (known) {
         // In place. A row that no longer matches stays until the next load: rows do not vanish while one reads them.
-        Object.assign(known, trace);
+        if (trace.status !== 'running' || known.status === 'running') Object.assign(known, trace);
       } else if (this.waiting.has(trace.trace_id)) {
         if (wanted) this.waiting.set(trace.trace_id, trace);
         else this.waiting.delete(trace.trace_id);
@@ -172,6 +175,8 @@ export class TraceList extends Store {
       if (request.signal.aborted) return;
       this.error = null;
       done(answer.traces, answer.next_cursor);
+      this.loading = false;
+      this.take(this.meanwhile.splice(0));
     } catch (error) {
       if (request.signal.aborted) return;
       this.error = error instanceof ApiError ? error.message : 'The list could not be read.';
