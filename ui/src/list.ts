@@ -114,7 +114,7 @@ export class TraceList extends Store {
 
   /** New or changed traces, from the live stream. */
   take(traces: Summary[]) {
-    if (this.loading) this.meanwhile.push(...traces.slice(0, WAITING));
+    if (this.loading && this.meanwhile.length < KEPT) this.meanwhile.push(...traces);
     const added: Summary[] = [];
     for (const trace of traces) {
       const known = this.byId.get(trace.trace_id);
@@ -174,8 +174,8 @@ export class TraceList extends Store {
       const answer = await listTraces({ ...this.filter, limit: PAGE, ...extra }, request.signal);
       if (request.signal.aborted) return;
       this.error = null;
-      done(answer.traces, answer.next_cursor);
       this.loading = false;
+      done(answer.traces, answer.next_cursor);
       this.take(this.meanwhile.splice(0));
     } catch (error) {
       if (request.signal.aborted) return;
