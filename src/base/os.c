@@ -111,6 +111,7 @@ int inf_os_error(int system_errno)
     case EACCES:
     case EPERM:
     case EROFS:
+    case ELOOP: /* a symbolic link where none may be */
         return INF_EACCES;
     case ENOENT:
     case ENOTDIR:

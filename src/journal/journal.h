@@ -23,9 +23,9 @@ typedef struct inf_journal inf_journal;
 typedef uint64_t inf_position;
 
 typedef struct inf_journal_options {
-    const char *dir;          /* NULL: keep no files (anonymous memory, same code) */
-    uint32_t segment_bytes;   /* 0: 1 MiB. A record holds at most segment_bytes - 4096 bytes. */
-    uint64_t max_bytes;       /* all segments of this writer together; 0: 256 MiB */
+    const char *dir;        /* NULL: keep no files (anonymous memory, same code) */
+    uint32_t segment_bytes; /* 0: 1 MiB; 8 KiB to 1 GiB. A record holds at most segment_bytes - 4112 bytes. */
+    uint64_t max_bytes;     /* all segments of this writer together; 0: 256 MiB */
 } inf_journal_options;
 
 typedef struct inf_record {
@@ -40,7 +40,8 @@ int inf_journal_open(inf_journal **out, const inf_journal_options *options);
 
 /* Appends one record made of two parts (either may be empty). Any thread. No lock, allocation or system call except
  * when a segment fills before inf_journal_maintain() has prepared the next. Returns 0 and, when `end` is not NULL, the
- * position just past the record; INF_EFULL when max_bytes is reached, INF_E2BIG, INF_EIO ... when nothing was written. */
+ * position just past the record; INF_EFULL when max_bytes is reached, INF_E2BIG, INF_EINVAL (type 255), INF_ENOSPC,
+ * INF_EIO ..., INF_ECLOSED (an adopted log) when nothing was written. */
 int inf_journal_append(inf_journal *j, uint8_t type, const void *head, size_t head_length, const void *body,
                        size_t body_length, inf_position *end);
 
@@ -50,12 +51,19 @@ int inf_journal_sync(inf_journal *j);
 /* Housekeeping, off the hot path, by one background thread: prepares (allocates, pre-faults) the next segment. */
 int inf_journal_maintain(inf_journal *j);
 
+/* True when the next segment is due and not prepared: time to call inf_journal_maintain(). Any thread; never waits. */
+bool inf_journal_wants_maintenance(inf_journal *j);
+
+/* The largest payload that a record of this journal can have. */
+size_t inf_journal_max_record(const inf_journal *j);
+
 /* The reader: one thread. Returns 1 and fills `out`, 0 when nothing more is there yet, negative on error. Skips what
  * does not check out (hole of a dead writer, damage) and counts it. */
 int inf_journal_next(inf_journal *j, inf_record *out);
 /* Moves the reading place back to the last acknowledged position (after a failed send). */
 void inf_journal_rewind(inf_journal *j);
-/* Everything before `upto` is done with: persists the cursor, recycles or deletes segments that are done. */
+/* Everything before `upto` (the position of a record that inf_journal_next() returned) is done with: persists the
+ * cursor, recycles or deletes segments that are done. By the reader's thread. INF_EINVAL beyond what was returned. */
 int inf_journal_ack(inf_journal *j, inf_position upto);
 
 /* Where the next record would go, and what is acknowledged. Any thread. */
@@ -63,10 +71,11 @@ inf_position inf_journal_tail(const inf_journal *j);
 inf_position inf_journal_acked(const inf_journal *j);
 
 typedef struct inf_journal_stats {
-    uint64_t bytes;        /* segments on disk or in memory */
-    uint64_t appended;     /* records */
-    uint64_t refused_full; /* records */
-    uint64_t skipped;      /* damaged or unfinished records passed over by the reader */
+    uint64_t bytes;         /* segments on disk or in memory */
+    uint64_t appended;      /* records */
+    uint64_t refused_full;  /* appends, because of max_bytes */
+    uint64_t refused_error; /* appends, because no segment could be made (no space, an I/O error ...) */
+    uint64_t skipped;       /* damaged or unfinished stretches passed over by the reader */
 } inf_journal_stats;
 void inf_journal_get_stats(const inf_journal *j, inf_journal_stats *out);
 
@@ -74,11 +83,17 @@ void inf_journal_get_stats(const inf_journal *j, inf_journal_stats *out);
  * was one, 0 when there is none, negative on error. Never touches a writer that lives, in this process or another. */
 int inf_journal_adopt(inf_journal **out, const char *dir);
 
+/* Looks at all writers in `dir`, living and dead, from any process, without a lock: adds up the records that are
+ * appended and not acknowledged. Exact while nobody writes; a hint otherwise. 0 (also when there is no such directory)
+ * or a negative error, with what could be counted in *pending. */
+int inf_journal_peek(const char *dir, uint64_t *pending);
+
 /* Gives the lock back. When everything is acknowledged the writer's directory is deleted, else it is left for
  * adoption. Appending threads must be done. */
 void inf_journal_close(inf_journal *j);
 
-/* In a child after fork(): forgets the parent's journal without touching its files or its lock. */
+/* In a child after fork(): frees the child's copy of the parent's journal without touching its files or its lock. Must
+ * be called before the child appends anything; `j` is gone afterwards. NULL is allowed. */
 void inf_journal_after_fork(inf_journal *j);
 
 #endif

@@ -1,0 +1,215 @@
+/* A journal's life: open, housekeeping, counts, close, fork. The format is drawn in docs/journal-format.md. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/os.h"
+#include "infinium.h"
+#include "journal/internal.h"
+
+#define DEFAULT_SEGMENT (1u << 20)
+#define DEFAULT_MAX (256ull << 20)
+#define PAGE 4096u
+#define POPULATE_AT_OPEN (64u << 10)
+
+int journal_absolute(const char *dir, char out[PATH_MAX])
+{
+    if (realpath(dir, out))
+        return INF_OK;
+    return inf_os_error(errno);
+}
+
+inf_journal *journal_new(uint32_t segment_bytes, uint32_t max_segments)
+{
+    uint32_t slots = 4;
+    while (slots < max_segments + 2)
+        slots *= 2;
+    inf_journal *j = inf_os.calloc(1, sizeof(*j));
+    struct segment *ring = inf_os.calloc(slots, sizeof(*ring));
+    if (!j || !ring) {
+        inf_os.free(j);
+        inf_os.free(ring);
+        return NULL;
+    }
+    for (uint32_t i = 0; i < slots; i++)
+        ring[i].fd = -1;
+    j->ring = ring;
+    j->ring_mask = slots - 1;
+    j->segment_bytes = segment_bytes;
+    j->max_segments = max_segments;
+    j->lock_fd = -1;
+    j->walk_index = 1;
+    j->walk_offset = SEGMENT_HEADER;
+    pthread_mutex_init(&j->lock, NULL);
+    pthread_mutex_init(&j->sync_lock, NULL);
+    /* Closed to producers until a segment is installed. */
+    atomic_store(&j->reserve, reserve_of(0, segment_bytes) + 1);
+    return j;
+}
+
+void journal_free(inf_journal *j)
+{
+    pthread_mutex_destroy(&j->lock);
+    pthread_mutex_destroy(&j->sync_lock);
+    inf_os.free(j->ring);
+    inf_os.free(j);
+}
+
+static int open_in_files(inf_journal *j, const char *dir)
+{
+    char absolute[PATH_MAX];
+    int error = inf_os_make_dirs(dir);
+    if (!error)
+        error = journal_absolute(dir, absolute);
+    if (!error)
+        error = directory_check(absolute);
+    if (!error)
+        error = writer_create(j, absolute);
+    j->in_files = error == INF_OK;
+    return error;
+}
+
+int inf_journal_open(inf_journal **out, const inf_journal_options *options)
+{
+    uint32_t segment_bytes = options->segment_bytes ? options->segment_bytes : DEFAULT_SEGMENT;
+    uint64_t max_bytes = options->max_bytes ? options->max_bytes : DEFAULT_MAX;
+    if (segment_bytes < SEGMENT_MIN || segment_bytes > SEGMENT_MAX)
+        return INF_EINVAL;
+    segment_bytes = (segment_bytes + PAGE - 1) & ~(PAGE - 1);
+    uint64_t max_segments = max_bytes / segment_bytes;
+    if (max_segments < 2)
+        max_segments = 2;
+    if (max_segments > SEGMENTS_MAX)
+        max_segments = SEGMENTS_MAX;
+    inf_journal *j = journal_new(segment_bytes, (uint32_t)max_segments);
+    if (!j)
+        return INF_ENOMEM;
+    int error = options->dir ? open_in_files(j, options->dir) : INF_OK;
+    if (!error) {
+        j->first = 1;
+        error = segment_prepare_next(j);
+        if (error && j->in_files)
+            writer_remove(j);
+    }
+    if (error) {
+        journal_free(j);
+        return error;
+    }
+    j->last = 1;
+    j->has_next = false;
+    segment_populate(segment_at(j, 1), POPULATE_AT_OPEN);
+    j->read_index = 1;
+    j->read_offset = SEGMENT_HEADER;
+    j->returned = position_of(1, SEGMENT_HEADER);
+    atomic_store(&j->acked, j->returned);
+    atomic_store(&j->synced, j->returned);
+    atomic_store_explicit(&j->reserve, reserve_of(1, SEGMENT_HEADER), memory_order_release);
+    *out = j;
+    return INF_OK;
+}
+
+/* The next segment is made when the current one is a quarter full: a program that traces little never makes a second.
+ */
+static bool next_is_due(const inf_journal *j, uint64_t offset)
+{
+    return !j->has_next && offset > j->segment_bytes / 4;
+}
+
+int inf_journal_maintain(inf_journal *j)
+{
+    if (j->adopted)
+        return INF_OK;
+    int error = INF_OK;
+    segments_trim(j);
+    pthread_mutex_lock(&j->lock);
+    uint64_t reserve = atomic_load_explicit(&j->reserve, memory_order_acquire);
+    uint64_t offset = reserve_offset(reserve);
+    if (next_is_due(j, offset))
+        error = segment_prepare_next(j);
+    struct segment *current = segment_at(j, j->last);
+    uint64_t ahead = offset + POPULATE_AHEAD;
+    if (current->base && reserve_index(reserve) == j->last && j->first <= j->last)
+        segment_populate(current, ahead < j->segment_bytes ? (uint32_t)ahead : j->segment_bytes);
+    if (j->has_next && ahead > j->segment_bytes)
+        segment_populate(segment_at(j, j->last + 1), POPULATE_AHEAD);
+    pthread_mutex_unlock(&j->lock);
+    return error == INF_EFULL ? INF_OK : error;
+}
+
+bool inf_journal_wants_maintenance(inf_journal *j)
+{
+    if (j->adopted || pthread_mutex_trylock(&j->lock) != 0)
+        return false;
+    bool wants = next_is_due(j, reserve_offset(atomic_load_explicit(&j->reserve, memory_order_relaxed)));
+    pthread_mutex_unlock(&j->lock);
+    return wants;
+}
+
+size_t inf_journal_max_record(const inf_journal *j)
+{
+    return j->segment_bytes - SEGMENT_HEADER - RECORD_HEADER;
+}
+
+void inf_journal_get_stats(const inf_journal *journal, inf_journal_stats *out)
+{
+    inf_journal *j = (inf_journal *)journal; /* the walk and the lock are no part of what the caller sees */
+    pthread_mutex_lock(&j->lock);
+    if (!j->adopted)
+        walk_advance(j);
+    out->bytes = (uint64_t)(j->last - j->first + 1 + j->has_next + j->has_spare) * j->segment_bytes;
+    out->appended = j->walked;
+    out->refused_full = j->refused_full;
+    out->refused_error = j->refused;
+    out->skipped = atomic_load_explicit(&j->skipped, memory_order_relaxed);
+    pthread_mutex_unlock(&j->lock);
+}
+
+/* Nothing is left to be read or acknowledged. */
+static bool is_finished(const inf_journal *j)
+{
+    inf_position acked = acked_settled(j);
+    return j->adopted ? position_index(acked) > j->last : acked >= inf_journal_tail(j);
+}
+
+void inf_journal_close(inf_journal *j)
+{
+    if (!j)
+        return;
+    bool finished = is_finished(j);
+    uint32_t last = j->last;
+    for (uint32_t index = j->first; index <= last; index++) {
+        struct segment *s = segment_at(j, index);
+        if (finished)
+            segment_unlink(j, s->number);
+        segment_drop(s);
+    }
+    if (j->has_next) {
+        segment_unlink(j, last + 1);
+        segment_drop(segment_at(j, last + 1));
+    }
+    if (j->has_spare) {
+        segment_unlink(j, j->spare.number);
+        segment_drop(&j->spare);
+    }
+    if (j->in_files) {
+        if (finished)
+            writer_remove(j);
+        else
+            writer_release(j);
+    }
+    journal_free(j);
+}
+
+void inf_journal_after_fork(inf_journal *j)
+{
+    if (!j)
+        return;
+    for (uint32_t i = 0; i <= j->ring_mask; i++)
+        segment_drop(&j->ring[i]);
+    if (j->has_spare)
+        segment_drop(&j->spare);
+    if (j->lock_fd >= 0)
+        inf_os.close(j->lock_fd); /* never LOCK_UN: that would unlock the parent's */
+    inf_os.free(j->ring);
+    inf_os.free(j);
+}

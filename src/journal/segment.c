@@ -1,0 +1,250 @@
+/* A segment as a file and as a mapping: made, recycled, mapped again, dropped. Knows nothing of records.
+ *
+ * Space is allocated when a file is made, so a full disk is an error here and never a SIGBUS at a producer's store. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/clock.h"
+#include "base/os.h"
+#include "infinium.h"
+#include "journal/internal.h"
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+#define PAGE 4096u
+#define RETRY_NS 100000000u /* a segment that could not be made is not tried again for so long */
+#define ZEROS_BYTES 65536u
+
+_Static_assert(sizeof(struct segment_header) <= SEGMENT_HEADER, "the header fits its page");
+_Static_assert(offsetof(struct segment_header, crc) == 28, "no padding in the header");
+_Static_assert(offsetof(struct segment_header, acked) == 64, "as docs/journal-format.md says");
+
+int segment_path(const inf_journal *j, uint32_t number, char out[PATH_MAX])
+{
+    int n = snprintf(out, PATH_MAX, "%s/%08x.seg", j->path, (unsigned)number);
+    return n < 0 || n >= PATH_MAX ? INF_E2BIG : INF_OK;
+}
+
+static uint32_t header_crc(const struct segment_header *header)
+{
+    uint64_t magic = SEGMENT_MAGIC; /* the member itself may be 0 at this time */
+    uint32_t crc = inf_crc32c(0, &magic, sizeof(magic));
+    return inf_crc32c(crc, &header->version, offsetof(struct segment_header, crc) - sizeof(magic));
+}
+
+static void header_write(const inf_journal *j, uint8_t *base, uint32_t number)
+{
+    struct segment_header *header = (struct segment_header *)(void *)base;
+    header->version = SEGMENT_VERSION;
+    header->segment_bytes = j->segment_bytes;
+    header->writer_id = j->writer_id;
+    header->number = number;
+    header->crc = header_crc(header);
+    atomic_store_explicit(&header->acked, SEGMENT_HEADER, memory_order_relaxed);
+    atomic_store_explicit(&header->magic, SEGMENT_MAGIC, memory_order_release);
+}
+
+bool segment_header_valid(const struct segment_header *header, uint64_t writer_id, uint32_t number)
+{
+    return atomic_load_explicit(&header->magic, memory_order_acquire) == SEGMENT_MAGIC &&
+           header->version == SEGMENT_VERSION && header->writer_id == writer_id && header->number == number &&
+           header->crc == header_crc(header);
+}
+
+void segment_populate(struct segment *s, uint32_t upto)
+{
+    if (upto > s->limit)
+        upto = s->limit;
+    upto &= ~(PAGE - 1);
+    if (upto <= s->populated)
+        return;
+    uint8_t *from = s->base + s->populated;
+    size_t length = upto - s->populated;
+    s->populated = upto;
+    if (inf_os.madvise(from, length, MADV_POPULATE_WRITE) == 0)
+        return;
+    /* An older kernel: touch each page with a write that changes nothing, even if a producer writes there as well. */
+    for (size_t i = 0; i < length; i += PAGE)
+        atomic_fetch_or_explicit(word_at(from, (uint32_t)i), 0, memory_order_relaxed);
+}
+
+/* Where the file system cannot allocate, zeros are written: they take the space as well. */
+static int allocate(int fd, uint32_t length)
+{
+    int result;
+    do
+        result = inf_os.fallocate(fd, 0, 0, length);
+    while (result != 0 && errno == EINTR);
+    if (result == 0)
+        return INF_OK;
+    if (errno != EOPNOTSUPP && errno != ENOSYS)
+        return inf_os_error(errno);
+    static const uint8_t zeros[ZEROS_BYTES];
+    for (uint32_t at = 0; at < length;) {
+        size_t take = length - at < ZEROS_BYTES ? length - at : ZEROS_BYTES;
+        ssize_t n = inf_os.pwrite(fd, zeros, take, at);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? inf_os_error(errno) : INF_EIO;
+        at += (uint32_t)n;
+    }
+    return INF_OK;
+}
+
+static int create_file(inf_journal *j, uint32_t number, struct segment *s)
+{
+    char path[PATH_MAX];
+    int error = segment_path(j, number, path);
+    if (error)
+        return error;
+    int fd = inf_os.open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return inf_os_error(errno);
+    error = allocate(fd, j->segment_bytes);
+    void *base = MAP_FAILED;
+    if (!error) {
+        base = inf_os.mmap(NULL, j->segment_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        if (base == MAP_FAILED)
+            error = inf_os_error(errno);
+    }
+    if (error) {
+        inf_os.close(fd);
+        inf_os.unlink(path);
+        return error;
+    }
+    s->base = base;
+    s->fd = fd;
+    j->dir_changed = true;
+    return INF_OK;
+}
+
+static int create_memory(inf_journal *j, struct segment *s)
+{
+    void *base = inf_os.mmap(NULL, j->segment_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (base == MAP_FAILED)
+        return inf_os_error(errno);
+    s->base = base;
+    s->fd = -1;
+    return INF_OK;
+}
+
+/* Makes the spare segment the one with this number. The magic goes first and comes last, and the name changes last of
+ * all: whatever is left by a death in between is seen to be empty. */
+static int recycle(inf_journal *j, uint32_t number, struct segment *s)
+{
+    struct segment *old = &j->spare;
+    uint32_t used = atomic_load_explicit(&old->sealed, memory_order_relaxed);
+    atomic_store_explicit(&segment_header(old)->magic, 0, memory_order_release);
+    if (used + RECORD_HEADER <= j->segment_bytes)
+        used += RECORD_HEADER; /* the mark at the end */
+    memset(old->base + SEGMENT_HEADER, 0, used - SEGMENT_HEADER);
+    if (j->in_files) {
+        char from[PATH_MAX];
+        char to[PATH_MAX];
+        int error = segment_path(j, old->number, from);
+        if (!error)
+            error = segment_path(j, number, to);
+        if (!error && inf_os.rename(from, to) != 0)
+            error = inf_os_error(errno);
+        if (error)
+            return error;
+        j->dir_changed = true;
+    }
+    s->base = old->base;
+    s->fd = old->fd;
+    s->populated = old->populated;
+    j->has_spare = false;
+    return INF_OK;
+}
+
+int segment_prepare_next(inf_journal *j)
+{
+    uint32_t number = j->last + 1;
+    if (number == 0 || number == UINT32_MAX)
+        return INF_E2BIG;
+    if (!j->has_spare && j->last - j->first + 1 >= j->max_segments)
+        return INF_EFULL;
+    uint64_t now = inf_mono_ns();
+    if (j->create_error && now < j->retry_at_ns)
+        return j->create_error;
+    struct segment fresh = {.number = number, .limit = j->segment_bytes, .fd = -1, .populated = 0};
+    int error = j->has_spare  ? recycle(j, number, &fresh)
+                : j->in_files ? create_file(j, number, &fresh)
+                              : create_memory(j, &fresh);
+    j->create_error = error;
+    if (error) {
+        j->retry_at_ns = now + RETRY_NS;
+        return error;
+    }
+    header_write(j, fresh.base, number);
+    struct segment *s = segment_at(j, number);
+    s->base = fresh.base;
+    s->number = number;
+    s->limit = fresh.limit;
+    s->start = SEGMENT_HEADER;
+    s->populated = fresh.populated;
+    s->released = 0;
+    s->fd = fresh.fd;
+    s->pins = 0;
+    s->damaged = false;
+    atomic_store_explicit(&s->sealed, 0, memory_order_relaxed);
+    atomic_store_explicit(&s->done, 0, memory_order_relaxed);
+    j->has_next = true;
+    return INF_OK;
+}
+
+int segment_map(inf_journal *j, struct segment *s)
+{
+    char path[PATH_MAX];
+    struct stat st;
+    int error = segment_path(j, s->number, path);
+    if (error)
+        return error;
+    int fd = inf_os.open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0);
+    if (fd < 0)
+        return inf_os_error(errno);
+    void *base = MAP_FAILED;
+    /* Beyond the end of the file a mapping faults: look at the size again. */
+    if (inf_os.fstat(fd, &st) != 0)
+        error = inf_os_error(errno);
+    else if (st.st_size < (off_t)s->limit)
+        error = INF_EBADMSG;
+    if (!error) {
+        base = inf_os.mmap(NULL, s->limit, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        if (base == MAP_FAILED)
+            error = inf_os_error(errno);
+    }
+    if (error) {
+        inf_os.close(fd);
+        return error;
+    }
+    s->base = base;
+    s->fd = fd;
+    s->populated = s->limit; /* for reading, pages come as they are touched */
+    s->released = 0;
+    return INF_OK;
+}
+
+void segment_drop(struct segment *s)
+{
+    if (s->base)
+        inf_os.munmap(s->base, s->limit);
+    if (s->fd >= 0)
+        inf_os.close(s->fd);
+    s->base = NULL;
+    s->fd = -1;
+}
+
+void segment_unlink(const inf_journal *j, uint32_t number)
+{
+    char path[PATH_MAX];
+    if (j->in_files && segment_path(j, number, path) == 0)
+        inf_os.unlink(path);
+}

@@ -1,0 +1,118 @@
+/* Making the log durable: fdatasync of every segment that was appended to since the last time, fsync of the directory
+ * when names in it changed. Syncs are serialised, so those who wait find their work done by the one before them.
+ *
+ * What is known to be durable ends where publishing had got to without a gap (the walk) BEFORE the fdatasync: a record
+ * that was reserved by then but not written is not covered, although the tail was past it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/os.h"
+#include "infinium.h"
+#include "journal/internal.h"
+
+#define PAGE 4096u
+
+/* After a failed write-back the kernel calls the pages clean though the disk does not have them: a second fdatasync
+ * would succeed and mean nothing. Writing to each page makes them dirty again. */
+static void make_dirty_again(struct segment *s, uint32_t from)
+{
+    for (uint32_t at = from & ~(PAGE - 1); at < s->limit; at += PAGE)
+        atomic_fetch_or_explicit(word_at(s->base, at), 0, memory_order_relaxed);
+}
+
+static int sync_path(const char *path, int flags, bool data_only)
+{
+    int fd = inf_os.open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0);
+    if (fd < 0)
+        return inf_os_error(errno);
+    int result = data_only ? inf_os.fdatasync(fd) : inf_os.fsync(fd);
+    int error = result ? inf_os_error(errno) : INF_OK;
+    inf_os.close(fd);
+    return error;
+}
+
+static int sync_segment(inf_journal *j, uint32_t index, uint32_t from)
+{
+    char path[PATH_MAX];
+    int fd = -1;
+    int error = INF_OK;
+    struct segment *s = segment_at(j, index);
+    pthread_mutex_lock(&j->lock);
+    if (index < j->first || index > j->last) { /* acknowledged meanwhile */
+        pthread_mutex_unlock(&j->lock);
+        return INF_OK;
+    }
+    if (j->sync_failed && !s->base)
+        error = segment_map(j, s);
+    if (!error && j->sync_failed)
+        make_dirty_again(s, from);
+    if (s->fd >= 0) {
+        fd = s->fd;
+        s->pins++;
+    } else if (!error) {
+        error = segment_path(j, s->number, path);
+    }
+    pthread_mutex_unlock(&j->lock);
+    if (error == INF_OK && fd < 0)
+        error = sync_path(path, O_RDWR, true);
+    else if (error == INF_OK && inf_os.fdatasync(fd) != 0)
+        error = inf_os_error(errno);
+    pthread_mutex_lock(&j->lock);
+    if (fd >= 0)
+        s->pins--;
+    if (error == INF_ENOTFOUND && index < j->first)
+        error = INF_OK; /* acknowledged and deleted while we were about to open it */
+    pthread_mutex_unlock(&j->lock);
+    return error;
+}
+
+static int sync_names(inf_journal *j)
+{
+    int error = sync_path(j->path, O_RDONLY | O_DIRECTORY, false);
+    if (error || j->parent_synced)
+        return error;
+    char parent[PATH_MAX];
+    size_t length = strlen(j->path) - WRITER_NAME - 1;
+    memcpy(parent, j->path, length);
+    parent[length] = '\0';
+    error = sync_path(length ? parent : "/", O_RDONLY | O_DIRECTORY, false);
+    j->parent_synced = error == INF_OK;
+    return error;
+}
+
+int inf_journal_sync(inf_journal *j)
+{
+    if (!j->in_files || j->adopted)
+        return INF_OK;
+    inf_position tail = inf_journal_tail(j);
+    if (atomic_load_explicit(&j->synced, memory_order_acquire) >= tail)
+        return INF_OK;
+    int error = INF_OK;
+    pthread_mutex_lock(&j->sync_lock);
+    inf_position synced = atomic_load_explicit(&j->synced, memory_order_relaxed);
+    if (synced < tail) {
+        pthread_mutex_lock(&j->lock);
+        walk_advance(j);
+        inf_position covered = position_of(j->walk_index, j->walk_offset);
+        bool names = j->dir_changed;
+        j->dir_changed = false;
+        uint32_t index = position_index(synced) > j->first ? position_index(synced) : j->first;
+        uint32_t last = j->last;
+        pthread_mutex_unlock(&j->lock);
+        for (; index <= last && !error; index++)
+            error = sync_segment(j, index, index == position_index(synced) ? position_offset(synced) : 0);
+        int names_error = names ? sync_names(j) : INF_OK;
+        if (names_error) {
+            pthread_mutex_lock(&j->lock);
+            j->dir_changed = true;
+            pthread_mutex_unlock(&j->lock);
+        }
+        j->sync_failed = error != INF_OK;
+        error = error ? error : names_error;
+        if (!error && covered > synced)
+            atomic_store_explicit(&j->synced, covered, memory_order_release);
+    }
+    pthread_mutex_unlock(&j->sync_lock);
+    return error;
+}
