@@ -191,3 +191,15 @@ def test_idempotent_by_trace_id(receiver, agent):
     answers = [post_trace(receiver, agent, trace_id=trace_id) for _ in range(3)]
     assert {a["traceId"] for a in answers} == {"01234567-89ab-cdef-0123-456789abcdef"}, json.dumps(answers)
     assert receiver.count() == 1
+
+
+def test_commands_beside_a_receiver_do_not_disturb_it(receiver, agent):
+    """A command that opens and closes the store must not take the write-ahead log away from under the receiver."""
+    for i in range(5):
+        post_trace(receiver, agent, name=f"Beside {i}")
+        assert receiver.count() == i + 1
+        receiver.create_agent(f"Another {i}")
+    assert list(receiver.data.glob("*.db-wal"))
+    receiver.kill()
+    receiver.start()
+    receiver.wait_for_count(5)
