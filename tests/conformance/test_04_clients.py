@@ -32,7 +32,7 @@ def task(name="t", **more):
 
 def finish(client):
     result = client.close()
-    if result is not None:
+    if asyncio.iscoroutine(result):
         asyncio.run(result)
 
 

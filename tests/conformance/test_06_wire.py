@@ -192,13 +192,6 @@ def test_section_that_is_no_dict_is_dropped(api, server):
     assert "sections" not in server.trace()
 
 
-def test_prompt_studio_comes_last(api, server):
-    data = TaskData("n", "d", NOW, 0.0, environment=infinium.EnvironmentContext("fw"))
-    data._prompt_studio = {"prompts_used": []}
-    api("send_task_data", data)
-    assert list(server.trace())[-1] == "prompt_studio"
-
-
 def test_compact_utf8(api, server):
     api("send_task", "Grüße 漢字 😀", "d", 1)
     body = server.requests[0].body

@@ -803,6 +803,7 @@ def test_prompt_fetch_in_a_trace(kinds, server):
 
         asyncio.run(main())
     (sent,) = server.traces
+    assert list(sent)[-1] == "prompt_studio"
     (used,) = sent["prompt_studio"]["prompts_used"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", used.pop("fetched_at"))
     assert used == {

@@ -14,43 +14,17 @@ from infinium.integrations import (
     CapturedLlmCall,
     GoogleInstrumentor,
     OpenAIInstrumentor,
-    TraceContext,
     patch_anthropic_client,
     patch_async_anthropic_client,
     patch_async_openai_client,
     patch_google_genai_client,
     patch_openai_client,
-    set_trace_context,
     watch,
 )
-from infinium.integrations._context import _current_trace_ctx
-
-QUESTION = [{"role": "user", "content": "hi"}]
-
-
-def openai_client(llm, cls=openai.OpenAI, path="/v1", **options):
-    return cls(api_key="sk-none", base_url=llm.url + path, max_retries=0, **options)
-
-
-def anthropic_client(llm, cls=anthropic.Anthropic, path="", **options):
-    return cls(api_key="sk-none", base_url=llm.url + path, max_retries=0, **options)
-
+from llm import QUESTION, anthropic_client, inside, openai_client
 
 def google_client(llm):
     return genai.Client(api_key="none", http_options={"base_url": llm.url})
-
-
-class inside:
-    """A trace context around a block, as a decorated function has it."""
-
-    def __enter__(self):
-        self.context = TraceContext()
-        self.token = set_trace_context(self.context)
-        return self.context
-
-    def __exit__(self, *_):
-        _current_trace_ctx.reset(self.token)
-        return False
 
 
 def only(context) -> CapturedLlmCall:

@@ -6,14 +6,12 @@ import time
 import pytest
 
 import infinium
-from helpers import differs
+from helpers import PUBLISHED, differs
 from infinium import ErrorDetail, ExecutionStep, ExpectedOutcome, LlmCall, LlmUsage, StepContext, TaskData, ToolCall, TraceBuilder
 
 
 def version():
     import importlib.metadata
-
-    from helpers import PUBLISHED
 
     return importlib.metadata.version("infinium-o2" if PUBLISHED else "infinium")
 
@@ -216,15 +214,15 @@ def test_error_in_a_step(error):
     assert data.steps[0].duration_ms is not None
 
 
+@differs("stack-trace", "what is cut out of a long stack trace is its middle, so that the raise site stays")
 def test_stack_trace_of_a_step_is_cut():
-    def deep(n):
-        raise ValueError("x" * 2000) if n == 0 else deep(n - 1)
-
     trace = TraceBuilder("n", "d")
     with pytest.raises(BaseException):
         with trace.step("a", "b"):
             raise ValueError("x" * 2000)
-    assert len(trace.build().steps[0].error.stack_trace) == 1000
+    stored = trace.build().steps[0].error.stack_trace
+    assert len(stored) == 1000 if PUBLISHED else "in test_stack_trace_of_a_step_is_cut" in stored
+    assert len(stored) <= 1000
 
 
 def test_own_step_context():
@@ -254,7 +252,7 @@ def test_sent(client, server):
 @differs("builder-watch", "calls of watched clients inside a step are recorded")
 def test_watched_calls_in_a_step(llm):
     from helpers import PUBLISHED
-    from test_09_watch import QUESTION, openai_client, watch
+    from llm import QUESTION, openai_client, watch
 
     client = watch(openai_client(llm))
     trace = TraceBuilder("n", "d")

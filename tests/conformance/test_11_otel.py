@@ -2,29 +2,17 @@
 
 import pytest
 from opentelemetry import trace as otel
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 
 from helpers import PUBLISHED, deliver, differs
 from infinium.integrations import CapturedLlmCall, CapturedPromptFetch, TraceContext
 from infinium.integrations.otel import InfiniumOTelExporter
-
-MEMORY = InMemorySpanExporter()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def provider():
-    made = TracerProvider()
-    made.add_span_processor(SimpleSpanProcessor(MEMORY))
-    otel.set_tracer_provider(made)
-
+from spans import fresh
 
 @pytest.fixture
 def spans():
-    MEMORY.clear()
-    return lambda: {s.name: s for s in MEMORY.get_finished_spans()}
+    memory = fresh()
+    return lambda: {s.name: s for s in memory.get_finished_spans()}
 
 
 def full():

@@ -22,10 +22,10 @@ import pytest
 import infinium
 from helpers import AGENT, SECRET, Elapsed, adeliver, bug, deliver, free_port
 from infinium import BatchError, InfiniumError, InfiniumTimeoutError, NetworkError, TaskData, TraceBuilder
-from infinium.integrations import CapturedLlmCall, TraceContext, get_current_trace_context, watch
+from infinium.integrations import CapturedLlmCall, TraceContext, get_current_trace_context
+from llm import QUESTION, anthropic_client, inside, openai_client, watch
 from recorder import Answer, Recorder
-from test_09_watch import QUESTION, anthropic_client, inside, openai_client
-from test_11_otel import MEMORY, provider  # noqa: F401  (a fixture)
+from spans import fresh
 
 NOW = "2026-01-02T03:04:05Z"
 
@@ -37,7 +37,7 @@ def record(model):
 def shut(client):
     """Closes a client of either kind."""
     closing = client.close()
-    if closing is not None:
+    if asyncio.iscoroutine(closing):
         asyncio.run(closing)
 
 
@@ -53,7 +53,7 @@ def test_01_sync_function_under_async_client(aclient, server):
 
 
 @bug(1)
-def test_01_sync_function_under_async_client_inside_a_loop(aclient, server):
+def test_01_sync_function_under_async_client_in_a_loop(aclient, server):
     f = aclient.trace("t")(lambda x: x + 1)
 
     async def main():
@@ -224,6 +224,10 @@ def test_07_agent_id_that_is_no_uuid(cls, server, caplog, journal_dir):
     warnings = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
     assert any("agent_id" in w and "UUID" in w for w in warnings), warnings
 
+    def kept():
+        files = [p for p in journal_dir.rglob("*") if p.is_file()]
+        return any(b"a trace that is kept" in p.read_bytes() for p in files)
+
     @client.trace("a trace that is kept")
     def f():
         return 1
@@ -234,17 +238,14 @@ def test_07_agent_id_that_is_no_uuid(cls, server, caplog, journal_dir):
 
     f() if cls is infinium.InfiniumClient else asyncio.run(g())
     try:
-        files = [p for p in journal_dir.rglob("*") if p.is_file()]
-        assert any(b"a trace that is kept" in p.read_bytes() for p in files)
+        assert kept()
     finally:
         shut(client)
-    files = [p for p in journal_dir.rglob("*") if p.is_file()]
-    assert any(b"a trace that is kept" in p.read_bytes() for p in files), "lost at close"
+    assert kept(), "lost at close"
 
 
 def noticed(caplog, server, call, value):
     """The unknown thing was refused, sent or warned about: anything but dropped in silence."""
-    caplog.set_level(logging.WARNING)
     try:
         result = call()
     except (TypeError, InfiniumError):
@@ -897,12 +898,12 @@ def test_33_step_numbers_from_threads():
 
 @bug(34)
 def test_34_otel_spans_have_the_real_length():
-    MEMORY.clear()
     from infinium.integrations.otel import InfiniumOTelExporter
 
     context = TraceContext([CapturedLlmCall("openai", "gpt", latency_ns=400_000_000)])
+    memory = fresh()
     InfiniumOTelExporter().export_trace("t", 1.5, context)
-    lengths = {s.name: (s.end_time - s.start_time) / 1e9 for s in MEMORY.get_finished_spans()}
+    lengths = {s.name: (s.end_time - s.start_time) / 1e9 for s in memory.get_finished_spans()}
     assert lengths["t"] == pytest.approx(1.5, abs=0.05)
     assert lengths["llm.openai.0"] == pytest.approx(0.4, abs=0.05)
 
@@ -911,14 +912,8 @@ def test_34_otel_spans_have_the_real_length():
 
 
 class Account:
-    def __init__(self):
-        self.api_key = "sk-live-abcdef0123456789abcdef"
-
     def __repr__(self):
-        return f"Account(api_key='{self.api_key}')"
-
-    def balance(self, n):
-        return n
+        return "Account(api_key='sk-live-abcdef0123456789abcdef')"
 
 
 CASES = {
