@@ -16,7 +16,7 @@ struct test_dir {
 
 static inline void test_dir_make(struct test_dir *d)
 {
-    strcpy(d->path, "/tmp/infinium-journal-XXXXXX");
+    snprintf(d->path, sizeof(d->path), "%s", "/tmp/infinium-journal-XXXXXX");
     assert_non_null(mkdtemp(d->path));
 }
 
