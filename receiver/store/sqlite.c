@@ -88,9 +88,9 @@ static int from_errno(inf_store *store, const char *what, const char *path)
     return error == ENOENT ? INF_ENOTFOUND : inf_os_error(error);
 }
 
-/* The database file is made here, not by SQLite, for its mode; -wal and -shm take the mode over. A file that is there is
- * never opened and closed here: closing any descriptor of it would drop the locks that this process's other handles hold,
- * and another process could then take its log away from under them. */
+/* The database file is made here, not by SQLite, for its mode; -wal and -shm take the mode over. A file that is there
+ * is never opened and closed here: closing any descriptor of it would drop the locks that this process's other handles
+ * hold, and another process could then take its log away from under them. */
 static int make_file(inf_store *store, const char *dir, const char *path, unsigned flags)
 {
     struct stat st;

@@ -6,8 +6,6 @@
 
 #include "store/sqlite.h"
 
-enum { MAX_BODY = 16 * 1024 * 1024 };
-
 static void copy_id(uint8_t out[16], sqlite3_stmt *s, int column)
 {
     const void *blob = sqlite3_column_blob(s, column);
@@ -75,7 +73,8 @@ static void write_cursor(char out[INF_STORE_CURSOR_SIZE], const inf_summary *las
         n += snprintf(out + n, INF_STORE_CURSOR_SIZE - (size_t)n, "%02x", last->trace_id[i]);
 }
 
-/* The WHERE of a filter. The status is written out, not bound, so that the partial index can be chosen. */
+/* The WHERE of a filter. The status is written out, and the partial index's own condition with it, word for word: only so
+ * can the index be chosen. */
 static void where(char *sql, size_t size, const inf_store_filter *f, bool paged)
 {
     size_t n = strlen(sql);
@@ -84,6 +83,8 @@ static void where(char *sql, size_t size, const inf_store_filter *f, bool paged)
         n += (size_t)snprintf(sql + n, size - n, " AND t.agent_id = ?1");
     if (f->name)
         n += (size_t)snprintf(sql + n, size - n, " AND t.name = ?2");
+    if (f->status >= 0 && f->status != INF_STATUS_OK)
+        n += (size_t)snprintf(sql + n, size - n, " AND t.status <> 1");
     if (f->status >= 0)
         n += (size_t)snprintf(sql + n, size - n, " AND t.status = %d", f->status);
     if (f->from_ns)
@@ -182,7 +183,7 @@ static int read_body(inf_store *store, sqlite3_stmt *s, char **body, size_t *bod
     sqlite3_int64 length = sqlite3_column_int64(s, 1);
     const void *bytes = sqlite3_column_blob(s, 2);
     size_t stored = (size_t)sqlite3_column_bytes(s, 2);
-    if (length < 0 || length > MAX_BODY || (encoding == 0 && stored != (size_t)length) || encoding > 1)
+    if (length < 0 || length > INF_STORE_BODY_MAX || (encoding == 0 && stored != (size_t)length) || encoding > 1)
         return INF_EBADMSG;
     char *out = malloc((size_t)length + 1);
     if (!out)

@@ -160,6 +160,9 @@ int inf_store_put_traces(inf_store *store, inf_store_put *rows, size_t count)
 {
     if (count == 0)
         return 0;
+    for (size_t i = 0; i < count; i++)
+        if (rows[i].body_length > INF_STORE_BODY_MAX)
+            return INF_E2BIG;
     int rc = inf_sqlite_run(store, INF_STMT_BEGIN);
     if (rc < 0)
         return rc;

@@ -60,6 +60,8 @@ typedef struct inf_store_put {
     uint64_t sequence; /* out: its sequence number when stored */
 } inf_store_put;
 
+#define INF_STORE_BODY_MAX (16 * 1024 * 1024) /* bytes of one body */
+
 /* Stores `count` traces in one durable transaction: all or none. One trace id is stored once. What may replace what:
  * running < interrupted < ok = error; an equal rank replaces only when both are running; another agent's never. */
 int inf_store_put_traces(inf_store *store, inf_store_put *rows, size_t count);
