@@ -41,9 +41,7 @@ def finish(client):
 
 @BOTH
 @pytest.mark.parametrize("agent_id", ["", "  ", None, 12345, b"abcdef", "ab", " ab ", ["abc"]])
-def test_bad_agent_id(cls, agent_id, impl):
-    if agent_id is None and impl == "ours":
-        pytest.skip("None is 'from the environment' there: see test_credentials_from_the_environment")
+def test_bad_agent_id(cls, agent_id):
     with pytest.raises(ValidationError) as caught:
         cls(agent_id, SECRET)
     assert caught.value.field == "agent_id"

@@ -1,6 +1,7 @@
 """Section 9: watch(), with the vendors' real packages against servers that speak their wire."""
 
 import asyncio
+import importlib
 import logging
 
 import anthropic
@@ -9,25 +10,14 @@ import pytest
 from google import genai
 
 from helpers import PUBLISHED, adeliver, deliver, differs
-from infinium.integrations import (
-    AnthropicInstrumentor,
-    CapturedLlmCall,
-    GoogleInstrumentor,
-    OpenAIInstrumentor,
-    patch_anthropic_client,
-    patch_async_anthropic_client,
-    patch_async_openai_client,
-    patch_google_genai_client,
-    patch_openai_client,
-    watch,
-)
-from llm import QUESTION, anthropic_client, inside, openai_client
+from infinium import integrations
+from llm import QUESTION, anthropic_client, inside, openai_client, watch
 
 def google_client(llm):
     return genai.Client(api_key="none", http_options={"base_url": llm.url})
 
 
-def only(context) -> CapturedLlmCall:
+def only(context):
     (call,) = context.calls
     return call
 
@@ -43,17 +33,17 @@ def test_watch_returns_the_same_object(llm):
 
 def test_patchers_return_the_same_object(llm):
     for patch, client in (
-        (patch_openai_client, openai_client(llm)),
-        (patch_async_openai_client, openai_client(llm, openai.AsyncOpenAI)),
-        (patch_anthropic_client, anthropic_client(llm)),
-        (patch_async_anthropic_client, anthropic_client(llm, anthropic.AsyncAnthropic)),
-        (patch_google_genai_client, google_client(llm)),
+        (integrations.patch_openai_client, openai_client(llm)),
+        (integrations.patch_async_openai_client, openai_client(llm, openai.AsyncOpenAI)),
+        (integrations.patch_anthropic_client, anthropic_client(llm)),
+        (integrations.patch_async_anthropic_client, anthropic_client(llm, anthropic.AsyncAnthropic)),
+        (integrations.patch_google_genai_client, google_client(llm)),
     ):
         assert patch(client) is client
 
 
 def test_patch_openai_client_records(llm):
-    client = patch_openai_client(openai_client(llm), True)
+    client = integrations.patch_openai_client(openai_client(llm), True)
     with inside() as context:
         client.chat.completions.create(model="gpt", messages=QUESTION)
     assert only(context).output_preview == "echo: hi"
@@ -247,7 +237,7 @@ def test_two_clients_are_watched_apart(llm):
 
 
 def test_openai_instrumentor(llm):
-    instrumentor = OpenAIInstrumentor(capture_content=True)
+    instrumentor = integrations.OpenAIInstrumentor(capture_content=True)
     instrumentor.instrument()
     instrumentor.instrument()
     try:
@@ -271,42 +261,40 @@ def test_openai_instrumentor(llm):
 
 
 def test_instrumentor_and_watch_count_once(llm):
-    OpenAIInstrumentor().instrument()
+    integrations.OpenAIInstrumentor().instrument()
     try:
         client = watch(openai_client(llm))
         with inside() as context:
             client.chat.completions.create(model="gpt", messages=QUESTION)
         assert len(context.calls) == 1
     finally:
-        OpenAIInstrumentor().uninstrument()
+        integrations.OpenAIInstrumentor().uninstrument()
 
 
 def test_anthropic_instrumentor(llm):
-    AnthropicInstrumentor(True).instrument()
+    integrations.AnthropicInstrumentor(True).instrument()
     try:
         with inside() as context:
             anthropic_client(llm).messages.create(model="claude", max_tokens=5, messages=QUESTION)
         assert (only(context).provider, only(context).output_preview) == ("anthropic", "echo: hi")
     finally:
-        AnthropicInstrumentor().uninstrument()
+        integrations.AnthropicInstrumentor().uninstrument()
     with inside() as context:
         anthropic_client(llm).messages.create(model="claude", max_tokens=5, messages=QUESTION)
     assert context.calls == []
 
 
 def test_google_instrumentor_is_harmless(llm):
-    GoogleInstrumentor().instrument()
-    GoogleInstrumentor().uninstrument()
+    integrations.GoogleInstrumentor().instrument()
+    integrations.GoogleInstrumentor().uninstrument()
     assert google_client(llm).models.generate_content(model="gemini", contents="hi").text == "echo: hi"
 
 
 # -- xAI --
 
 
-def test_xai_by_host(monkeypatch):
+def test_xai_by_host():
     """A base_url on x.ai; no request leaves: the transport of the client answers."""
-    import httpx
-
     seen = []
 
     def answer(request):
@@ -317,12 +305,8 @@ def test_xai_by_host(monkeypatch):
         made = vendor(Request("POST", request.url.path, [], request.content, 0.0, ()))
         return httpx_of_openai.Response(200, json=made.body)
 
-    httpx_of_openai = httpx
-    for base in openai.DefaultHttpxClient.__mro__:
-        module = base.__module__.split(".")[0]
-        if module.startswith("httpx"):
-            httpx_of_openai = __import__(module)
-            break
+    names = [base.__module__.split(".")[0] for base in openai.DefaultHttpxClient.__mro__]
+    httpx_of_openai = importlib.import_module(next(n for n in names if n.startswith("httpx")))
     http = httpx_of_openai.Client(transport=httpx_of_openai.MockTransport(answer))
     client = watch(openai.OpenAI(api_key="none", base_url="https://api.x.ai/v1", http_client=http, max_retries=0))
     with inside() as context:
