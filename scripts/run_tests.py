@@ -72,7 +72,7 @@ def browser():
     command = ["node", "--test", "--test-reporter=spec", "--test-reporter-destination=stdout"]
     command += ["--test-reporter=tap", f"--test-reporter-destination={RESULTS / 'browser.tap'}", *files]
     environment = {"INFINIUM": str(BIN / "infinium"), "INFINIUM_PYTHON": str(BIN / "python")}
-    return Suite("browser", "Browser", command, 300, environment, folder, ".tap")
+    return Suite("browser", "Browser", command, 600, environment, folder, ".tap")
 
 
 SUITES = [

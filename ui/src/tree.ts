@@ -104,6 +104,13 @@ function childNode(child: Summary, trace: Trace): Node {
   };
 }
 
+/** The models that answered, in the order of their first call. The summary says "multiple" as soon as there are two calls. */
+export function models(trace: Trace): string {
+  const calls = array(trace.steps).map((step) => object(step.llm_call) as LlmCall | null);
+  const named = [...calls, ...array(trace.llm_usage?.calls)].map((call) => text(call?.model)).filter((model) => model !== null);
+  return [...new Set(named)].join(', ') || (trace.model ?? '');
+}
+
 /** Seconds since 1970 with the nanoseconds that Date.parse drops. */
 function startOf(trace: Summary): number {
   const whole = Math.floor(Date.parse(trace.started_at) / 1000);

@@ -11,7 +11,7 @@ import { StatusMark } from '../parts/status';
 import { Tokens } from '../parts/tokens';
 import { Waterfall } from '../parts/waterfall';
 import { address, route } from '../route';
-import { array, functionName, type Node, tree } from '../tree';
+import { array, functionName, models, type Node, tree } from '../tree';
 
 const PAGE = 500; // traces a request, when those that a trace called are looked for
 const PAGES = 4;
@@ -153,7 +153,7 @@ function Head({ trace, now, beside, close }: { trace: Trace; now: number; beside
           ['Started', <time dateTime={trace.started_at}>{`${absolute(trace.started_at)} · ${ago(trace.started_at, now)}`}</time>],
           ['LLM calls', trace.llm_calls ? integer(trace.llm_calls) : ''],
           ['Tokens', input + output ? `${integer(input)} in, ${integer(output)} out` : ''],
-          ['Model', trace.model],
+          ['Model', models(trace)],
           ['Agent', trace.agent_name],
           ['Function', name && `${name}()`],
           ['Called by', trace.parent_id && <TraceLink id={trace.parent_id}>{`trace ${trace.parent_id.slice(0, 8)}`}</TraceLink>],
