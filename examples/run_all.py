@@ -45,6 +45,8 @@ def main():
         if server is not None:
             print("no OPENAI_API_KEY: a scripted server stands in for the OpenAI API", flush=True)
             environment.update(OPENAI_API_KEY="scripted", OPENAI_BASE_URL=server.base_url)
+        else:
+            environment.setdefault("OPENAI_BASE_URL", "https://api.openai.com/v1")  # the C program asks for it
         good = [run(name, [sys.executable, str(HERE / name)], environment) for name in PROGRAMS]
         c_example = Path(os.environ.get("INFINIUM_C_EXAMPLE", C_EXAMPLE))
         if c_example.exists():

@@ -138,15 +138,13 @@ def test_receiver_away(receiver, program):
     started = time.perf_counter()
     for i in range(1000):
         work(i)
-    calls = time.perf_counter() - started
-    started = time.perf_counter()
-    client.close()
-    print(calls, time.perf_counter() - started)
+    print(time.perf_counter() - started, time.time())
 """
     )
-    calls, close = map(float, done.stdout.split())
+    ended = time.time()
+    calls, last = map(float, done.stdout.split())
     assert calls < 1.0  # 1,000 calls: a single wait for the network would show
-    assert close < 5.0
+    assert ended - last < 3.0  # leaving the interpreter and all
     receiver.start()
     program.run(TRACED + "    work(1)\n    client.flush(20)\n    client.close()\n")
     receiver.wait_for_count(1001)
