@@ -123,8 +123,6 @@ def _exchange(client, method, path, headers, body=None, *, what="agent_id and ag
     retries = max(int(client.max_retries), 0) if retries is None else retries
     timeout = client.timeout
     last = time.monotonic() + timeout * (retries + 1) + 10  # Retry-After is honoured until then
-    if deadline is not None:
-        last = min(last, deadline)
     attempt = 0
     while True:
         if client.rate_limiter is not None:
@@ -156,7 +154,7 @@ def _exchange(client, method, path, headers, body=None, *, what="agent_id and ag
         delay = utils.exponential_backoff(attempt)
         seconds = _retry_after(retry_after)
         if seconds is not None:
-            if time.monotonic() + seconds > last:
+            if deadline is None and time.monotonic() + seconds > last:
                 raise failure
             delay = max(delay, seconds)
         if deadline is not None and time.monotonic() + delay >= deadline:

@@ -146,6 +146,8 @@ def request(base_url, method, path, headers, body, timeout, verify=True):
         content = answer.read(MAX_ANSWER + 1)
         if len(content) > MAX_ANSWER:
             raise ConnectionError("the answer is too long")
+        if answer.length:
+            raise ConnectionError("the answer was cut short")
         status, retry_after = answer.status, answer.getheader("Retry-After")
     except socket.timeout as error:  # before Python 3.10 not the built-in TimeoutError
         sock.close()

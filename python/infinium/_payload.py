@@ -85,8 +85,8 @@ def _level(sizes, room):
 
 
 def _cut(text, size, cap):
-    keep = max(int(len(text) * (cap - 60) / size), 0)
-    while keep and len(dumps(text[:keep])) > cap - 60:  # where the bytes are not spread evenly
-        keep = keep * 7 // 8
-    note = f"... [{len(text) - keep} characters trimmed]"
-    return text[:keep] + note
+    room = cap - 60  # the note's
+    keep = max(len(text) * room // size, 0)
+    while keep and (written := len(dumps(text[:keep]))) > room:  # the bytes are not spread evenly
+        keep = min(keep - 1, keep * room // written)
+    return f"{text[:keep]}... [{len(text) - keep} characters trimmed]"
