@@ -1,4 +1,61 @@
-/* A journal's life: open, housekeeping, counts, close, fork. The format is drawn in docs/journal-format.md. */
+/* The journal: a crash-safe log that many threads append to without a lock and one thread reads.
+ *
+ * PURPOSE. Between a program that must not wait and a network that may be down lies this log. An append is a copy into
+ * a shared mapping of a file: when the process is killed, the page cache keeps it; inf_journal_sync() makes it outlive
+ * the machine. The same code serves the client (small segments, a reader that sends) and the receiver (large segments,
+ * group commit, a reader that stores).
+ *
+ * FORMAT. A log is a run of numbered segment files of one size: a header page, then records, each at a multiple of 8
+ * bytes: 16 bytes of header (magic, type, length, CRC-32C, segment number) and the payload. docs/journal-format.md
+ * draws them.
+ *
+ * WHAT MAKES A RECORD VALID. Its first word has the magic and a length that fits; its segment number is that of the
+ * file; its CRC-32C matches. The CRC is taken over the writer's id, the segment number, the offset, the first word and
+ * the payload. The place is in the sum, so no bytes are a valid record anywhere but where they were written: not those
+ * that a recycled file held in its former life, not a payload in which somebody logged a piece of a journal.
+ *
+ * APPEND. One 64-bit word, `reserve`, holds the index of the current segment and the next free place in it. A producer
+ * adds its size to it (one atomic addition) and owns the bytes from the old value on. It copies and sums in one pass,
+ * writes CRC and number, and publishes by one release store of the first word, which was zero until then. It touches
+ * nothing after.
+ *
+ * ROLL. The one producer whose addition crosses the end writes the end mark where its record would have begun (if 16
+ * bytes are left) and then sets `sealed` to that place; those that come after it see that the place lies past the end.
+ * All of them take the mutex, the first installs the next segment by storing a new `reserve`, and all try again. The
+ * next segment has normally been prepared by inf_journal_maintain(): created, allocated, mapped, its pages present.
+ * While there is none to be had (log full, disk full) `reserve` stays past the end and appends are refused; the attempt
+ * is made again by the next append (a failed creation not before 100 ms), so the log accepts records again as soon as
+ * there is room.
+ *
+ * A producer may be stopped between reserving and publishing for as long as the scheduler likes. Its segment must stay
+ * mapped, and no counter may be paid for that on the hot path. The records themselves are the counter: the WALK follows
+ * them from the first byte of the log, stops at the first word that is zero, and passes a segment only when it has met
+ * `sealed`. A segment that the walk has passed has no writer left, and only such a segment is unmapped, recycled or
+ * deleted. The walk also tells how much has been appended, and what a sync may claim: everything before the walk's
+ * place at the time of the fdatasync, not everything before the tail. A slot of the ring of segments outlives the
+ * segment, so a late producer reads a slot that says no, never freed memory.
+ *
+ * READ. At a word that is zero the reader of a living log waits: the record is on its way. (If damage makes it
+ * impossible to find the next record in a living log, the segment is marked: it is read as far as it goes and never
+ * unmapped, since who still writes there can no longer be told.) The reader pins the segments from the acknowledged
+ * place to its own.
+ *
+ * ACKNOWLEDGE. The acknowledged offset is stored in the header of its segment: no system call. Segments behind it are
+ * deleted in ascending order, or recycled: magic zeroed, body zeroed, name changed, header written, in this order, so
+ * that a death anywhere in between leaves a file that is seen to be empty.
+ *
+ * RECOVERY. A writer is alive while its lock file is locked. Who gets the lock of a dead one adopts its log: segments
+ * in the order of their numbers, each from its acknowledged offset. There a zero word is either the end or a hole that
+ * a dead thread left: the reader looks, 8 bytes at a time, for the next place where something valid begins, counts what
+ * it passed over as one skip, and goes on; when there is nothing more, the segment has ended. A cut file is read as far
+ * as it goes. A header that does not check out costs only the acknowledged offset: id and number are in the names, the
+ * size is the file's, and the records speak for themselves.
+ *
+ * FORK. A child has copies of the mappings and of the lock's descriptor. inf_journal_after_fork() drops both and never
+ * unlocks: the lock belongs to the open file, which the parent shares.
+ *
+ * This file: open, housekeeping, counts, close, fork. append.c, read.c (reading, walk, retirement), sync.c, segment.c
+ * (files and mappings), dir.c (directories and locks), adopt.c (the logs of others). */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
