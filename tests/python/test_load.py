@@ -9,8 +9,17 @@ import tracemalloc
 
 import pytest
 
-from infinium import trace_agent
+from infinium import InfiniumClient, trace_agent
 from infinium.integrations import get_current_trace_context
+
+
+@pytest.fixture
+def client(monkeypatch):
+    """Of a receiver that is down: nothing in this process but the calls."""
+    monkeypatch.setenv("INFINIUM_JOURNAL", "memory")
+    made = InfiniumClient("11111111-2222-3333-4444-555555555555", "correct-horse-battery", "http://127.0.0.1:9")
+    yield made
+    made.close(0)
 
 
 def sync(x):
