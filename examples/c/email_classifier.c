@@ -78,7 +78,8 @@ static int ask_model(const char *email, char *label, size_t size)
         snprintf(authorization, sizeof(authorization), "Authorization: Bearer %s", key ? key : "none");
         headers = curl_slist_append(headers, authorization);
         snprintf(request, sizeof(request),
-                 "{\"model\":\"" MODEL "\",\"messages\":[{\"role\":\"system\",\"content\":\"Classify this email. Return "
+                 "{\"model\":\"" MODEL
+                 "\",\"messages\":[{\"role\":\"system\",\"content\":\"Classify this email. Return "
                  "JSON.\"},{\"role\":\"user\",\"content\":\"%s\"}],\"response_format\":{\"type\":\"json_object\"}}",
                  email);
         curl_easy_setopt(curl, CURLOPT_URL, url);
@@ -112,7 +113,8 @@ static int ask_model(const char *email, char *label, size_t size)
 
 static int classify_email(inf_client *client, const char *email)
 {
-    INF_TRACE(client, "Email Classifier (C)") {
+    INF_TRACE(client, "Email Classifier (C)")
+    {
         char label[512] = "";
         inf_input("%s", email);
         if (ask_model(email, label, sizeof(label)) != 0) {

@@ -40,12 +40,18 @@ static struct {
     inf_route *routes;
     size_t count;
     int wake_fd;
+    pthread_t thread;
     bool running; /* there is a thread */
     bool leaving; /* it is to end */
+    bool exit_handled;
+    inf_route **copy; /* the thread's own, as is `capacity` */
+    size_t capacity;
     unsigned waiters;
     inf_engine engine; /* the thread's own while it runs */
     void *forsaken;    /* what a child could not free; kept so that it does not look lost */
 } sender = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake_fd = -1};
+
+static void at_exit(void);
 
 /* ---- the loop ---- */
 
@@ -79,7 +85,7 @@ static void detach(inf_route *route)
 }
 
 /* Copies the list, and lets go of the routes that are leaving. The lock is held. */
-static size_t copy_routes(inf_route ***copy, size_t *capacity)
+static size_t copy_routes(void)
 {
     for (inf_route *r = sender.routes, *next; r; r = next) {
         next = r->next;
@@ -88,16 +94,16 @@ static size_t copy_routes(inf_route ***copy, size_t *capacity)
             pthread_cond_broadcast(&sender.settled);
         }
     }
-    if (sender.count > *capacity) {
-        inf_route **bigger = inf_os.realloc(*copy, sender.count * 2 * sizeof(*bigger));
+    if (sender.count > sender.capacity) {
+        inf_route **bigger = inf_os.realloc(sender.copy, sender.count * 2 * sizeof(*bigger));
         if (!bigger)
             return 0; /* the next round tries again */
-        *copy = bigger;
-        *capacity = sender.count * 2;
+        sender.copy = bigger;
+        sender.capacity = sender.count * 2;
     }
     size_t n = 0;
     for (inf_route *r = sender.routes; r; r = r->next)
-        (*copy)[n++] = r;
+        sender.copy[n++] = r;
     return n;
 }
 
@@ -117,27 +123,28 @@ static void wait_a_while(unsigned wait_ms)
 static void *run(void *unused)
 {
     (void)unused;
-    inf_route **copy = NULL;
-    size_t capacity = 0;
     unsigned idle_ms = SHORTEST_WAIT_MS;
     for (;;) {
         pthread_mutex_lock(&sender.lock);
         if (sender.leaving)
             break;
-        size_t count = copy_routes(&copy, &capacity);
+        size_t count = copy_routes();
         bool waiters = sender.waiters > 0;
         pthread_mutex_unlock(&sender.lock);
 
         bool active = false;
         bool settled = false;
+        bool had_http = sender.engine.http_tried;
         uint64_t now = inf_mono_ns();
         uint64_t due = UINT64_MAX;
         for (size_t i = 0; i < count; i++) {
-            inf_turn turn = inf_route_turn(copy[i], &sender.engine, now);
+            inf_turn turn = inf_route_turn(sender.copy[i], &sender.engine, now);
             active |= turn.active;
             settled |= turn.settled;
             due = turn.due_ns < due ? turn.due_ns : due;
         }
+        if (!had_http && sender.engine.http_tried)
+            atexit(at_exit); /* exit handlers run last to first: ours before those of the libraries that curl brought */
         if (settled) {
             pthread_mutex_lock(&sender.lock);
             pthread_cond_broadcast(&sender.settled);
@@ -152,7 +159,6 @@ static void *run(void *unused)
     sender.running = false;
     pthread_cond_broadcast(&sender.settled);
     pthread_mutex_unlock(&sender.lock);
-    inf_os.free(copy);
     return NULL;
 }
 
@@ -170,16 +176,14 @@ static void start_thread(void)
         }
     }
     pthread_attr_t attributes;
-    pthread_t thread;
     sigset_t all, before;
     int error = pthread_attr_init(&attributes);
     if (!error) {
-        (void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
         (void)pthread_attr_setstacksize(&attributes, STACK_BYTES);
         /* The program's signals are the program's. */
         sigfillset(&all);
         pthread_sigmask(SIG_SETMASK, &all, &before);
-        error = pthread_create(&thread, &attributes, run, NULL);
+        error = pthread_create(&sender.thread, &attributes, run, NULL);
         pthread_sigmask(SIG_SETMASK, &before, NULL);
         pthread_attr_destroy(&attributes);
     }
@@ -188,7 +192,7 @@ static void start_thread(void)
         return;
     }
     sender.running = true;
-    (void)pthread_setname_np(thread, "infinium");
+    (void)pthread_setname_np(sender.thread, "infinium");
 }
 
 /* ---- fork ---- */
@@ -248,6 +252,7 @@ static void after_fork_in_child(void)
         sender.forsaken = link;
     }
     sender.engine = (inf_engine){0};
+    sender.exit_handled = false;
     if (sender.wake_fd >= 0)
         inf_os.close(sender.wake_fd);
     sender.wake_fd = -1;
@@ -351,6 +356,12 @@ static void at_exit(void)
     struct timespec deadline = deadline_after(EXIT_WAIT_MS);
     uint64_t in_memory = 0;
     pthread_mutex_lock(&sender.lock);
+    if (sender.exit_handled) {
+        pthread_mutex_unlock(&sender.lock);
+        return;
+    }
+    sender.exit_handled = true;
+    bool join = sender.running;
     uint64_t pending = all_pending(&in_memory);
     if (sender.running && pending > 0) {
         for (inf_route *r = sender.routes; r; r = r->next)
@@ -368,7 +379,10 @@ static void at_exit(void)
     wake();
     while (sender.running && pthread_cond_timedwait(&sender.settled, &sender.lock, &deadline) != ETIMEDOUT) {
     }
+    join = join && !sender.running;
     pthread_mutex_unlock(&sender.lock);
+    if (join)
+        pthread_join(sender.thread, NULL); /* it has left its loop */
     if (pending > in_memory)
         inf_log(INF_LOG_WARNING, "%llu traces stay in the journal; the next client of the same agent sends them",
                 (unsigned long long)(pending - in_memory));

@@ -20,6 +20,13 @@
 #define AGENT "11111111-2222-3333-4444-555555555555"
 #define SECRET "a-secret-of-tests"
 
+/* What the crypto library keeps for a thread that fork() did not bring along. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:CRYPTO_zalloc\nleak:CRYPTO_malloc\n";
+}
+
 static char directory[64];
 
 static inline int make_directory(void **state)

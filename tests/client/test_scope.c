@@ -40,6 +40,18 @@ static void test_scope_ends_however_it_is_left(void **state)
     }
 }
 
+int trace_in_cxx(inf_client *client);
+
+static void test_scope_in_cxx(void **state)
+{
+    (void)state;
+    inf_client *client = open_client_with("http://127.0.0.1:1/api/v1", (inf_options){.journal_memory = 1});
+    assert_int_equal(trace_in_cxx(client), 1);
+    assert_null(inf_current());
+    assert_int_equal(stats(client).finished, 2);
+    inf_close(client, 0);
+}
+
 static void test_nesting_names_the_parent(void **state)
 {
     (void)state;
@@ -71,7 +83,8 @@ static void test_nesting_names_the_parent(void **state)
     snprintf(expected, sizeof(expected), "\"parent_id\":\"%s\"", outer);
     assert_int_equal(scripted_server_stored(s), 5);
     assert_int_equal(scripted_server_count(s, expected), 1);
-    assert_int_equal(scripted_server_count(s, "\"error_type\":\"ValueError\",\"message\":\"bad \xef\xbf\xbd byte 7\""), 1);
+    assert_int_equal(scripted_server_count(s, "\"error_type\":\"ValueError\",\"message\":\"bad \xef\xbf\xbd byte 7\""),
+                     1);
     assert_int_equal(inf_close(client, 1000), INF_OK);
     scripted_server_stop(s);
 }
@@ -153,10 +166,8 @@ static void test_hostile_agent_id_stays_in_the_directory(void **state)
     char path[256], command[300];
     for (size_t i = 0; i < sizeof(ids) / sizeof(*ids); i++) {
         inf_client *client;
-        inf_options options = {.agent_id = ids[i],
-                               .agent_secret = SECRET,
-                               .base_url = "http://127.0.0.1:1",
-                               .journal_dir = directory};
+        inf_options options = {
+            .agent_id = ids[i], .agent_secret = SECRET, .base_url = "http://127.0.0.1:1", .journal_dir = directory};
         assert_int_equal(inf_open(&client, &options), INF_OK);
         trace_one(client, "x");
         inf_close(client, 0);
@@ -212,8 +223,7 @@ static void test_full_journal_refuses_and_counts(void **state)
     char big[3001];
     memset(big, 'x', 3000);
     big[3000] = '\0';
-    inf_client *client =
-        open_client_with("http://127.0.0.1:1/api/v1", (inf_options){.journal_max_bytes = 4u << 20});
+    inf_client *client = open_client_with("http://127.0.0.1:1/api/v1", (inf_options){.journal_max_bytes = 4u << 20});
     for (int i = 0; i < 5000; i++) {
         inf_trace *t = inf_trace_begin(client, "big");
         inf_input("%s", big);
@@ -271,6 +281,7 @@ int main(void)
 #define CASE(f) cmocka_unit_test_setup_teardown(f, make_directory, remove_directory)
     const struct CMUnitTest tests[] = {
         CASE(test_scope_ends_however_it_is_left),
+        CASE(test_scope_in_cxx),
         CASE(test_nesting_names_the_parent),
         CASE(test_threads_have_contexts_of_their_own),
         CASE(test_options_are_checked),
