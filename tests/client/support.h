@@ -21,7 +21,7 @@
 #define SECRET "a-secret-of-tests"
 
 /* What the crypto library keeps for a thread that fork() did not bring along. */
-const char *__lsan_default_suppressions(void);
+__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
     return "leak:CRYPTO_zalloc\nleak:CRYPTO_malloc\n";

@@ -152,6 +152,7 @@ static void test_options_are_checked(void **state)
     inf_client *client;
     assert_int_equal(inf_open(&client, NULL), INF_EINVAL);
     assert_int_equal(inf_open(NULL, NULL), INF_EINVAL);
+    setenv("INFINIUM_JOURNAL_DIR", directory, 1);
     setenv("INFINIUM_AGENT_ID", AGENT, 1);
     setenv("INFINIUM_AGENT_SECRET", SECRET, 1);
     setenv("INFINIUM_BASE_URL", "http://127.0.0.1:1/api/v1", 1);
