@@ -45,6 +45,7 @@ _UTILS = (
     "validate_payload_size coerce_section setup_logging MAX_NAME_LENGTH MAX_DESCRIPTION_LENGTH MAX_STRING_LENGTH "
     "MAX_PAYLOAD_SIZE"
 ).split()
+_INTEGRATIONS = "watch unwatch OpenAIInstrumentor AnthropicInstrumentor GoogleInstrumentor".split()
 
 _LAZY = {
     **dict.fromkeys(_TYPES, "types"),
@@ -53,8 +54,7 @@ _LAZY = {
     "async_trace_agent": "tracing",
     "TraceBuilder": "builder",
     "StepContext": "builder",
-    "watch": "integrations",
-    "unwatch": "integrations",
+    **dict.fromkeys(_INTEGRATIONS, "integrations"),
 }
 
 __all__ = [

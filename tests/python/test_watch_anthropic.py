@@ -259,3 +259,31 @@ def test_a_failure_of_ours_does_not_reach_the_caller(server, context, monkeypatc
     assert make(server).messages.create(**REQUEST).id == "msg_1"
     server.answer = streamed()
     assert len(list(make(server).messages.create(**REQUEST, stream=True))) == len(EVENTS)
+
+
+@pytest.mark.parametrize("cls", [anthropic.Anthropic, anthropic.AsyncAnthropic])
+def test_watch_and_unwatch_know_the_client(server, cls):
+    from infinium import unwatch, watch
+
+    class Mine(cls):
+        pass
+
+    for each in (cls, Mine):
+        client = each(api_key="k", base_url=server.url)
+        assert watch(client) is client and "create" in vars(client.messages)
+        assert unwatch(client) is client and "create" not in vars(client.messages)
+
+
+def test_in_a_traced_function(server):
+    from infinium import trace_agent, watch
+
+    client = watch(anthropic.Anthropic(api_key="k", base_url=server.url))
+
+    @trace_agent("t", None)
+    def agent():
+        return client.messages.create(**REQUEST).id
+
+    assert agent() == "msg_1"
+    step = agent.last_trace["steps"][1]
+    assert (step["action"], step["description"]) == ("llm_call", "anthropic/claude-answering")
+    assert agent.last_trace["llm_usage"]["prompt_tokens"] == 1110

@@ -258,3 +258,14 @@ def test_older_package(context):
     adapter.unpatch_google_model(model)
     model.generate_content("Hi")
     assert len(context.calls) == 3
+
+
+def test_watch_and_unwatch_know_the_clients(server):
+    from infinium import unwatch, watch
+
+    client, model = plain(server), GenerativeModel()
+    assert watch(client) is client and "generate_content" in vars(client.models)
+    assert "generate_content_stream" in vars(client.aio.models)
+    assert unwatch(client) is client and "generate_content" not in vars(client.models)
+    assert watch(model) is model and "generate_content" in vars(model)
+    assert unwatch(model) is model and "generate_content" not in vars(model)

@@ -122,11 +122,16 @@ def _answered(capture, call, answer):
         guard(reading.chunk, getattr(answer, "_result", None))
         call.first_chunk()
         look_on(answer, call, collector(call, reading.chunk))
-        return
+        return None
+    if hasattr(answer, "throw"):  # a generator of Vertex's GenerativeModel
+        return relay(answer, lambda: (call, collector(call, reading.chunk)))
+    if hasattr(answer, "__anext__"):
+        return relay_async(answer, lambda: (call, collector(call, reading.chunk)))
     try:
         reading.chunk(answer)
     finally:
         call.end()
+    return None
 
 
 def _watched_stream(original, capture, asynchronous):
@@ -166,9 +171,17 @@ def _wrap(name, asynchronous, capture, original, model=None):
     return (observed_async if asynchronous else observed)(original, begin, functools.partial(_answered, capture))
 
 
+def _models(client):
+    """What is watched of a Client, and whether it is asynchronous."""
+    yield client.models, False
+    asynchronous = getattr(getattr(client, "aio", None), "models", None)
+    if asynchronous is not None:
+        yield asynchronous, True
+
+
 def patch_google_genai_client(client, capture_content=False):
     """Watches a google-genai Client, both its ways; see watch()."""
-    for models, asynchronous in ((client.models, False), (client.aio.models, True)):
+    for models, asynchronous in _models(client):
         if not is_patched(models, "generate_content"):
             wrapped = {name: functools.partial(_wrap, name, asynchronous, capture_content) for name in _METHODS}
             patch_methods(models, wrapped)
@@ -177,7 +190,7 @@ def patch_google_genai_client(client, capture_content=False):
 
 def unpatch_google_genai_client(client):
     """The reverse."""
-    for models in (client.models, client.aio.models):
+    for models, _ in _models(client):
         unpatch_methods(models, _METHODS)
     return client
 
