@@ -19,6 +19,15 @@ static void stored(void *context)
         inf_hub_wake(receiver->hub);
 }
 
+static void wants_care(void *context)
+{
+    inf_receiver *r = context;
+    pthread_mutex_lock(&r->keeper_lock);
+    r->woken = true;
+    pthread_cond_signal(&r->keeper_work);
+    pthread_mutex_unlock(&r->keeper_lock);
+}
+
 /* Housekeeping: agents that another process changed, and the journal's next segment. */
 static void *keep(void *context)
 {
@@ -39,14 +48,15 @@ static void *keep(void *context)
             until.tv_sec++;
             until.tv_nsec -= 1000000000l;
         }
-        if (!r->stopping)
+        if (!r->stopping && !r->woken)
             pthread_cond_timedwait(&r->keeper_work, &r->keeper_lock, &until);
+        r->woken = false;
     }
     pthread_mutex_unlock(&r->keeper_lock);
     return NULL;
 }
 
-static int start_keeper(inf_receiver *r)
+static void init_locks(inf_receiver *r)
 {
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
@@ -54,6 +64,10 @@ static int start_keeper(inf_receiver *r)
     pthread_cond_init(&r->keeper_work, &monotonic);
     pthread_condattr_destroy(&monotonic);
     pthread_mutex_init(&r->keeper_lock, NULL);
+}
+
+static int start_keeper(inf_receiver *r)
+{
     r->keeping = pthread_create(&r->keeper, NULL, keep, r) == 0;
     return r->keeping ? 0 : INF_ESYS;
 }
@@ -112,7 +126,7 @@ static int start(inf_receiver *r, const inf_serve_options *options, char *messag
     if (rc == 0)
         rc = inf_hub_open(&r->hub, r->directory.path);
     if (rc == 0)
-        rc = inf_intake_open(&r->intake, &r->directory, options->journal_max_bytes, stored, r);
+        rc = inf_intake_open(&r->intake, &r->directory, options->journal_max_bytes, stored, wants_care, r);
     if (rc == 0)
         rc = start_keeper(r);
     if (rc == 0)
@@ -138,6 +152,7 @@ int inf_receiver_start(inf_receiver **out, const inf_serve_options *options, cha
         return r ? INF_EINVAL : INF_ENOMEM;
     }
     r->directory.lock = -1;
+    init_locks(r);
     int rc = start(r, options, message);
     if (rc < 0) {
         if (!*message)
@@ -163,6 +178,8 @@ void inf_receiver_stop(inf_receiver *r)
     inf_hub_close(r->hub);
     inf_keys_close(r->keys);
     inf_directory_release(&r->directory);
+    pthread_cond_destroy(&r->keeper_work);
+    pthread_mutex_destroy(&r->keeper_lock);
     free(r);
 }
 

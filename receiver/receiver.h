@@ -33,6 +33,7 @@ struct inf_receiver {
     bool keeping;
     pthread_mutex_t keeper_lock;
     pthread_cond_t keeper_work;
+    bool woken;
     bool stopping;
 };
 

@@ -16,6 +16,8 @@ struct inf_intake {
     inf_journal *journal;
     inf_directory *directory;
     inf_drain *drain;
+    void (*wants_care)(void *context);
+    void *context;
     _Atomic uint64_t appended; /* the furthest record's end */
     inf_log_cause trouble;
 
@@ -61,6 +63,8 @@ static void *run(void *context)
         pthread_mutex_unlock(&in->lock);
         if (!w)
             return NULL;
+        if (inf_journal_wants_maintenance(in->journal))
+            in->wants_care(in->context);
         int rc = make_durable(in);
         inf_drain_wake(in->drain);
         while (w) {
@@ -72,13 +76,15 @@ static void *run(void *context)
 }
 
 int inf_intake_open(inf_intake **out, inf_directory *directory, uint64_t max_bytes, inf_drain_stored stored,
-                    void *context)
+                    void (*wants_care)(void *context), void *context)
 {
     *out = NULL;
     inf_intake *in = calloc(1, sizeof *in);
     if (!in)
         return INF_ENOMEM;
     in->directory = directory;
+    in->wants_care = wants_care;
+    in->context = context;
     in->last = &in->first;
     pthread_mutex_init(&in->lock, NULL);
     pthread_cond_init(&in->work, NULL);

@@ -16,8 +16,10 @@ typedef struct inf_waiter {
     void (*done)(struct inf_waiter *waiter, int rc);
 } inf_waiter;
 
+/* `stored` and `wants_care` (time for inf_intake_maintain()) are called with `context`, from any thread, and are quick.
+ */
 int inf_intake_open(inf_intake **out, inf_directory *directory, uint64_t max_bytes, inf_drain_stored stored,
-                    void *context);
+                    void (*wants_care)(void *context), void *context);
 
 /* Appends one accepted trace. Any thread. 0, INF_EFULL (the bound is reached), or why it cannot be written. */
 int inf_intake_append(inf_intake *intake, const inf_store_put *trace);
@@ -28,7 +30,7 @@ int inf_intake_commit(inf_intake *intake, inf_waiter *waiter);
 /* Waits until everything appended before the call is in the store, 1 s at most. */
 void inf_intake_catch_up(inf_intake *intake);
 
-/* Prepares the journal's next segment; from one thread, a few times a second and whenever it is woken for it. */
+/* Prepares the journal's next segment; from one thread, now and then and whenever `wants_care` was called. */
 void inf_intake_maintain(inf_intake *intake);
 
 /* Calls every waiter, then refuses. Afterwards inf_intake_close() stores what is left and frees. NULL is allowed. */

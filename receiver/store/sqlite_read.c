@@ -73,8 +73,8 @@ static void write_cursor(char out[INF_STORE_CURSOR_SIZE], const inf_summary *las
         n += snprintf(out + n, INF_STORE_CURSOR_SIZE - (size_t)n, "%02x", last->trace_id[i]);
 }
 
-/* The WHERE of a filter. The status is written out, and the partial index's own condition with it, word for word: only so
- * can the index be chosen. */
+/* The WHERE of a filter. The status is written out, and the partial index's own condition with it, word for word: only
+ * so can the index be chosen. */
 static void where(char *sql, size_t size, const inf_store_filter *f, bool paged)
 {
     size_t n = strlen(sql);

@@ -110,6 +110,7 @@ static void what_a_killed_receiver_left_is_found_by_readers(void **state)
     for (int i = 0; i < 10; i++)
         check_answer(post(r, JSON, "{\"name\":\"n\"}"), 201, NULL);
     end(&c, SIGKILL);
+    http_close(&r->c);
     assert_int_equal(inf_receiver_find(r->dir, NULL, 0), 0);
     assert_int_equal(stored(r), 10);
     start_with(r, NULL);
