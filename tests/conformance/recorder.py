@@ -60,7 +60,7 @@ def platform(request: Request) -> Answer:
 class Recorder:
     def __init__(self, responder: Callable[[Request], Answer] = platform, port: int = 0):
         self.requests: List[Request] = []
-        self._responder = responder
+        self.responder = responder
         self._queue: List[Answer] = []
         self._always: Optional[Answer] = None
         self._changed = threading.Condition()
@@ -154,7 +154,7 @@ class Recorder:
                 return self._queue.pop(0)
             if self._always is not None:
                 return self._always
-        return self._responder(request)
+        return self.responder(request)
 
     def script(self, *answers: Answer) -> None:
         """The next answers, in this order; after them the usual ones."""

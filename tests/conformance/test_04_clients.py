@@ -413,10 +413,10 @@ def test_batch_failure_becomes_a_result(api, server):
 
 
 def test_batch_results_keep_the_order_of_the_tasks(api, server):
-    server.script(Answer(201, {"traceId": "x"}, delay=0.1), Answer(201, {"traceId": "x"}))
-    tasks = [task("a", output_summary="x" * 1_100_000), task("b"), task("c")]
-    result = api("send_tasks_batch", tasks)
-    assert [r.success for r in result.results] == [False, True, True]
+    answers = {"a": Answer(401, {"error": "no"}, delay=0.1), "b": Answer(201, {"n": "b"}, delay=0.05)}
+    server.responder = lambda request: answers.get(request.json["name"], Answer(201, {"n": "c"}))
+    result = api("send_tasks_batch", [task("a"), task("b"), task("c")])
+    assert [r.data for r in result.results] == [{"task_name": "a"}, {"n": "b"}, {"n": "c"}]
 
 
 @differs("batch-concurrent", "the synchronous batch is really concurrent")
