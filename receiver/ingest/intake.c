@@ -19,7 +19,8 @@ struct inf_intake {
     void (*wants_care)(void *context);
     void *context;
     _Atomic uint64_t appended; /* the furthest record's end */
-    inf_log_cause trouble;
+    inf_log_cause trouble; /* syncing */
+    inf_log_cause cramped; /* growing */
 
     pthread_t thread;
     pthread_mutex_t lock;
@@ -139,8 +140,10 @@ void inf_intake_catch_up(inf_intake *in)
 void inf_intake_maintain(inf_intake *in)
 {
     int rc = inf_journal_maintain(in->journal);
-    if (rc < 0 && rc != INF_EFULL)
-        inf_log_once(&in->trouble, INF_LOG_ERROR, "the journal cannot grow: %s", inf_strerror(rc));
+    if (rc == 0)
+        inf_log_over(&in->cramped);
+    else if (rc < 0 && rc != INF_EFULL)
+        inf_log_once(&in->cramped, INF_LOG_ERROR, "the journal cannot grow: %s", inf_strerror(rc));
 }
 
 void inf_intake_stop(inf_intake *in)
