@@ -73,6 +73,15 @@ class _Init:
         return function if instance is None else function.__get__(instance, owner)
 
 
+class _Signature:
+    """`inspect.signature` looks for `__signature__` first and, from Python 3.13 on, does not see through `_Init`: so this
+    has the real `__init__` made, and says that it is not there."""
+
+    def __get__(self, instance, owner=None):
+        (owner or type(instance)).__init__
+        raise AttributeError("__signature__")
+
+
 _decorating = []  # one lock, made when it is first needed
 
 
@@ -106,6 +115,7 @@ class _Record:
     """What the dataclasses below share."""
 
     __init__ = _Init()
+    __signature__ = _Signature()
     __dataclass_fields__ = _Decorate("__dataclass_fields__")
     __dataclass_params__ = _Decorate("__dataclass_params__")
     __hash__ = None
