@@ -29,6 +29,7 @@
 #define SEGMENT_MAX (1u << 30)
 #define SEGMENTS_MAX 65536u    /* in one log */
 #define RECYCLE_MAX (4u << 20) /* larger segments are deleted: to clear them costs more than to make new ones */
+#define SPARES 2u
 #define POPULATE_AHEAD (1u << 20)
 #define RECORD_MAGIC 0x4a52u
 #define RECORD_HEADER 16u
@@ -130,20 +131,21 @@ struct inf_journal {
 
     char gap[64]; /* what follows changes often and shares no cache line with what producers read */
     pthread_mutex_t lock;
-    uint32_t first;        /* (L) lowest index that exists */
-    uint32_t last;         /* (L) the current segment (live), the last one (adopted) */
-    uint32_t max_segments; /* files or mappings that may exist, next and spare included */
-    bool has_next;         /* (L) slot last + 1 is prepared */
-    bool has_spare;        /* (L) */
-    struct segment spare;  /* (L) retired, mapped, to be recycled */
-    uint32_t walk_index;   /* (L) everything before this place is published ... */
-    uint32_t walk_offset;  /* (L) */
-    uint64_t walked;       /* (L) ... and holds so many records */
-    uint64_t refused_full; /* (L) */
-    uint64_t refused;      /* (L) for other reasons */
-    int create_error;      /* (L) why the last segment could not be made */
-    uint64_t retry_at_ns;  /* (L) monotonic: not to be tried again before */
-    bool dir_changed;      /* (L) names in the directory changed since its last fsync */
+    uint32_t first;                /* (L) lowest index that exists */
+    uint32_t last;                 /* (L) the current segment (live), the last one (adopted) */
+    uint32_t max_segments;         /* files or mappings that may exist, next and spare included */
+    bool has_next;                 /* (L) slot last + 1 is prepared */
+    struct segment spares[SPARES]; /* (L) retired, mapped, to be recycled; `sealed` is 0 once it is cleared */
+    uint32_t spare_count;          /* (L) */
+    uint32_t clearing;             /* (L) spares that are out of the list, being cleared */
+    uint32_t walk_index;           /* (L) everything before this place is published ... */
+    uint32_t walk_offset;          /* (L) */
+    uint64_t walked;               /* (L) ... and holds so many records */
+    uint64_t refused_full;         /* (L) */
+    uint64_t refused;              /* (L) for other reasons */
+    int create_error;              /* (L) why the last segment could not be made */
+    uint64_t retry_at_ns;          /* (L) monotonic: not to be tried again before */
+    bool dir_changed;              /* (L) names in the directory changed since its last fsync */
 
     uint32_t read_index;        /* (L, R) */
     uint32_t read_offset;       /* (R) */
@@ -193,6 +195,10 @@ static inline uint64_t reserve_of(uint32_t index, uint32_t offset)
 
 /* Prepares slot last + 1: from the spare one, or new. With `lock` held. */
 int segment_prepare_next(inf_journal *j);
+
+/* Zeroes what a retired segment held, magic first. Without any lock: it is out of the log and out of the list of
+ * spares. */
+void segment_clear(struct segment *s);
 
 /* Maps an existing file for reading (and for the acknowledged offset). With `lock` held. */
 int segment_map(inf_journal *j, struct segment *s);

@@ -172,6 +172,25 @@ static bool next_is_due(const inf_journal *j, uint64_t offset)
     return !j->has_next && offset > j->segment_bytes / 4;
 }
 
+/* Clears the spares, outside of the lock: a producer that needs one meanwhile takes another or makes a new one. */
+static void clear_spares(inf_journal *j)
+{
+    for (uint32_t i = 0; i < j->spare_count;) {
+        if (atomic_load_explicit(&j->spares[i].sealed, memory_order_relaxed) == 0) {
+            i++;
+            continue;
+        }
+        struct segment s = j->spares[i];
+        j->spares[i] = j->spares[--j->spare_count];
+        j->clearing++;
+        pthread_mutex_unlock(&j->lock);
+        segment_clear(&s);
+        pthread_mutex_lock(&j->lock);
+        j->clearing--;
+        j->spares[j->spare_count++] = s; /* on top: taken first */
+    }
+}
+
 int inf_journal_maintain(inf_journal *j)
 {
     if (j->adopted)
@@ -179,6 +198,7 @@ int inf_journal_maintain(inf_journal *j)
     int error = INF_OK;
     segments_trim(j);
     pthread_mutex_lock(&j->lock);
+    clear_spares(j);
     uint64_t reserve = atomic_load_explicit(&j->reserve, memory_order_acquire);
     uint64_t offset = reserve_offset(reserve);
     if (next_is_due(j, offset))
@@ -213,7 +233,7 @@ void inf_journal_get_stats(const inf_journal *journal, inf_journal_stats *out)
     pthread_mutex_lock(&j->lock);
     if (!j->adopted)
         walk_advance(j);
-    out->bytes = (uint64_t)(j->last - j->first + 1 + j->has_next + j->has_spare) * j->segment_bytes;
+    out->bytes = (uint64_t)(j->last - j->first + 1 + j->has_next + j->spare_count + j->clearing) * j->segment_bytes;
     out->appended = j->walked;
     out->refused_full = j->refused_full;
     out->refused_error = j->refused;
@@ -244,9 +264,9 @@ void inf_journal_close(inf_journal *j)
         segment_unlink(j, last + 1);
         segment_drop(segment_at(j, last + 1));
     }
-    if (j->has_spare) {
-        segment_unlink(j, j->spare.number);
-        segment_drop(&j->spare);
+    for (uint32_t i = 0; i < j->spare_count; i++) {
+        segment_unlink(j, j->spares[i].number);
+        segment_drop(&j->spares[i]);
     }
     if (j->in_files) {
         if (finished)
@@ -263,8 +283,8 @@ void inf_journal_after_fork(inf_journal *j)
         return;
     for (uint32_t i = 0; i <= j->ring_mask; i++)
         segment_drop(&j->ring[i]);
-    if (j->has_spare)
-        segment_drop(&j->spare);
+    for (uint32_t i = 0; i < j->spare_count; i++)
+        segment_drop(&j->spares[i]);
     if (j->lock_fd >= 0)
         inf_os.close(j->lock_fd); /* never LOCK_UN: that would unlock the parent's */
     inf_os.free(j->ring);

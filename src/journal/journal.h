@@ -66,6 +66,10 @@ void inf_journal_rewind(inf_journal *j);
  * cursor, recycles or deletes segments that are done. By the reader's thread. INF_EINVAL beyond what was returned. */
 int inf_journal_ack(inf_journal *j, inf_position upto);
 
+/* Where the next inf_journal_next() looks; the reader's thread. Everything before has been returned or skipped. When
+ * nothing more is found this may still be before the tail: at a record that another thread is just writing. */
+inf_position inf_journal_reading(const inf_journal *j);
+
 /* Where the next record would go, and what is acknowledged. Any thread. */
 inf_position inf_journal_tail(const inf_journal *j);
 inf_position inf_journal_acked(const inf_journal *j);

@@ -93,10 +93,9 @@ static bool retire_first(inf_journal *j, struct segment *out)
     /* A producer may still be writing somewhere behind the damage: rather lose the address range than fault. */
     if (s->damaged)
         out->base = NULL;
-    if (j->adopted || j->has_spare || !out->base || j->segment_bytes > RECYCLE_MAX)
+    if (j->adopted || j->spare_count + j->clearing >= SPARES || !out->base || j->segment_bytes > RECYCLE_MAX)
         return true;
-    j->spare = *out;
-    j->has_spare = true;
+    j->spares[j->spare_count++] = *out;
     return false;
 }
 
@@ -328,6 +327,11 @@ int inf_journal_ack(inf_journal *j, inf_position upto)
     pthread_mutex_unlock(&j->lock);
     segments_trim(j);
     return INF_OK;
+}
+
+inf_position inf_journal_reading(const inf_journal *j)
+{
+    return position_of(j->read_index, j->read_offset);
 }
 
 inf_position inf_journal_acked(const inf_journal *j)

@@ -135,16 +135,24 @@ static int create_memory(inf_journal *j, struct segment *s)
     return INF_OK;
 }
 
-/* Makes the spare segment the one with this number. The magic goes first and comes last, and the name changes last of
- * all: whatever is left by a death in between is seen to be empty. */
+void segment_clear(struct segment *s)
+{
+    uint32_t used = atomic_load_explicit(&s->sealed, memory_order_relaxed);
+    if (used == 0)
+        return;
+    if (used + RECORD_HEADER <= s->limit)
+        used += RECORD_HEADER; /* the mark at the end */
+    atomic_store_explicit(&segment_header(s)->magic, 0, memory_order_release);
+    memset(s->base + SEGMENT_HEADER, 0, used - SEGMENT_HEADER);
+    atomic_store_explicit(&s->sealed, 0, memory_order_relaxed);
+}
+
+/* Makes a spare segment the one with this number. The magic goes first and comes last, and the name changes before it
+ * does: whatever is left by a death in between is seen to be empty. */
 static int recycle(inf_journal *j, uint32_t number, struct segment *s)
 {
-    struct segment *old = &j->spare;
-    uint32_t used = atomic_load_explicit(&old->sealed, memory_order_relaxed);
-    atomic_store_explicit(&segment_header(old)->magic, 0, memory_order_release);
-    if (used + RECORD_HEADER <= j->segment_bytes)
-        used += RECORD_HEADER; /* the mark at the end */
-    memset(old->base + SEGMENT_HEADER, 0, used - SEGMENT_HEADER);
+    struct segment *old = &j->spares[j->spare_count - 1];
+    segment_clear(old);
     if (j->in_files) {
         char from[PATH_MAX];
         char to[PATH_MAX];
@@ -160,7 +168,7 @@ static int recycle(inf_journal *j, uint32_t number, struct segment *s)
     s->base = old->base;
     s->fd = old->fd;
     s->populated = old->populated;
-    j->has_spare = false;
+    j->spare_count--;
     return INF_OK;
 }
 
@@ -169,15 +177,15 @@ int segment_prepare_next(inf_journal *j)
     uint32_t number = j->last + 1;
     if (number == 0 || number == UINT32_MAX)
         return INF_E2BIG;
-    if (!j->has_spare && j->last - j->first + 1 >= j->max_segments)
+    if (!j->spare_count && j->last - j->first + 1 + j->clearing >= j->max_segments)
         return INF_EFULL;
     uint64_t now = inf_mono_ns();
     if (j->create_error && now < j->retry_at_ns)
         return j->create_error;
     struct segment fresh = {.number = number, .limit = j->segment_bytes, .fd = -1, .populated = 0};
-    int error = j->has_spare  ? recycle(j, number, &fresh)
-                : j->in_files ? create_file(j, number, &fresh)
-                              : create_memory(j, &fresh);
+    int error = j->spare_count ? recycle(j, number, &fresh)
+                : j->in_files  ? create_file(j, number, &fresh)
+                               : create_memory(j, &fresh);
     j->create_error = error;
     if (error) {
         j->retry_at_ns = now + RETRY_NS;
