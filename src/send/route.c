@@ -175,12 +175,14 @@ static int read_one(inf_route_state *s, struct source *from, inf_slot *slot, uin
 {
     while (*budget > 0) {
         inf_record record;
-        /* Sampled before looking: what was published before the sample has been seen when nothing more is found. */
+        /* Sampled before looking: what was published before the sample has been seen when nothing more is found, unless
+         * the reader stands at a record that another thread is just writing. */
         inf_position tail = inf_journal_tail(from->journal);
         int found = inf_journal_next(from->journal, &record);
         if (found <= 0) {
             from->drained = true;
-            from->tail = tail;
+            inf_position reading = inf_journal_reading(from->journal);
+            from->tail = reading < tail ? reading : tail;
             return 0;
         }
         (*budget)--;
