@@ -36,9 +36,11 @@ struct running {
     char bearer[128]; /* a whole header line */
 };
 
+/* Never follows a link out of the tree. */
 static inline void remove_tree(const char *path)
 {
-    DIR *d = opendir(path);
+    struct stat st;
+    DIR *d = lstat(path, &st) == 0 && S_ISDIR(st.st_mode) ? opendir(path) : NULL;
     for (struct dirent *e; d && (e = readdir(d));) {
         char inner[512];
         if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)

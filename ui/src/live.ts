@@ -37,6 +37,7 @@ export class Live extends Store {
       this.say('live');
       if (lost) this.healed();
     });
+    source.addEventListener('resync', () => this.healed()); // changes were left out: the list is loaded again
     source.addEventListener('trace', (event) => {
       let summary: Summary;
       try {
