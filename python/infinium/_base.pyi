@@ -1,0 +1,52 @@
+import logging
+from typing import Dict, Optional, Union
+
+from . import _core
+from ._trace import Decorator
+from .utils import RateLimiter
+
+DEFAULT_BASE_URL: str
+USER_AGENT: str
+CLOSE_TIMEOUT: float
+
+class FlushResult:
+    delivered: int
+    pending: int
+    lost: int
+    set_aside: int
+    counts: Dict[str, int]
+    def __init__(self, counts: Dict[str, int]) -> None: ...
+    def __bool__(self) -> bool: ...
+
+class BaseClient:
+    agent_id: str
+    base_url: str
+    timeout: float
+    max_retries: int
+    user_agent: str
+    verify_ssl: bool
+    enable_rate_limiting: bool
+    requests_per_second: float
+    _core: _core.Client
+    def __init__(
+        self,
+        agent_id: Optional[str] = None,
+        agent_secret: Optional[str] = None,
+        base_url: Optional[str] = ...,
+        timeout: float = 30.0,
+        max_retries: int = 3,
+        enable_rate_limiting: bool = True,
+        requests_per_second: float = 10.0,
+        user_agent: str = ...,
+        enable_logging: bool = False,
+        log_level: str = "INFO",
+        verify_ssl: bool = True,
+    ) -> None: ...
+    @property
+    def agent_secret(self) -> str: ...
+    @property
+    def rate_limiter(self) -> Optional[RateLimiter]: ...
+    @property
+    def logger(self) -> logging.Logger: ...
+    def trace(self, name: str, *, auto_send: bool = True, description: Optional[str] = None) -> Decorator: ...
+    def stats(self) -> Dict[str, int]: ...

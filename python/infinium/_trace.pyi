@@ -1,0 +1,13 @@
+from typing import Any, Callable, Optional, TypeVar
+
+from ._core import Client
+
+# A traced function keeps its parameters and what it returns, a coroutine or not.
+F = TypeVar("F", bound=Callable[..., Any])
+
+class Decorator:
+    def __call__(self, function: F) -> F: ...
+
+def is_coroutine_function(function: object) -> bool: ...
+def trace_function(function: F, name: str, core: Optional[Client], auto_send: bool, description: Optional[str]) -> F: ...
+def make_decorator(name: str, core: Optional[Client], auto_send: bool, description: Optional[str]) -> Decorator: ...
