@@ -70,7 +70,10 @@ typedef struct inf_options {
     const char *user_agent;     /* NULL: "infinium-c/" INF_VERSION */
     int verify_tls;             /* 0: yes; -1: no */
 } inf_options;
-#define INF_OPTIONS_INIT {0}
+#define INF_OPTIONS_INIT                                                                                               \
+    {                                                                                                                  \
+        0                                                                                                              \
+    }
 
 /* Traces of this client, since inf_open(). At any instant
  *   begun = open + pending + acknowledged + set_aside + refused. */
@@ -88,13 +91,14 @@ typedef struct inf_counts {
     uint64_t retries;
 } inf_counts;
 
-/* Opens a client. The sender thread starts with the first trace. Returns INF_OK and *out (owned by the caller, given
+/* Opens a client. The sender thread starts with the first trace, or at once when there are journals of other processes
+ * of this agent, which may have left traces to deliver. Returns INF_OK and *out (owned by the caller, given
  * back with inf_close()), or INF_EINVAL (id shorter than 3 or secret shorter than 8 characters, bad URL), INF_ENOMEM.
  * A journal directory that cannot be used is no error: the journal is kept in memory, the log says so once. */
 INF_API int inf_open(inf_client **out, const inf_options *options);
 
-/* Waits until every trace that had ended before the call is acknowledged or set aside, at most timeout_ms (negative:
- * 30 s). Returns INF_OK or INF_ETIMEDOUT; fills *out when it is not NULL. */
+/* Waits until every trace that had ended before the call is acknowledged or set aside, those that dead processes left
+ * included, at most timeout_ms (negative: 30 s). Returns INF_OK or INF_ETIMEDOUT; fills *out when it is not NULL. */
 INF_API int inf_flush(inf_client *client, int timeout_ms, inf_counts *out);
 
 /* Flushes (as inf_flush), then frees the client. What could not be delivered stays in the journal for the next client
@@ -137,9 +141,9 @@ INF_API void inf_record_llm_call(const inf_llm_call *call);
 
 /* INF_TRACE(client, "name") { ... }: a scope that is one trace; ends with the block, on return, break and goto too. */
 #define INF_TRACE(client, name)                                                                                        \
-    for (inf_trace *inf_scope_ __attribute__((cleanup(inf_trace_scope_end_), unused)) =                                \
-             inf_trace_begin((client), (name)),                                                                        \
-                              *inf_once_ = inf_scope_;                                                                 \
+    for (inf_trace * inf_scope_                                                                                        \
+             __attribute__((cleanup(inf_trace_scope_end_), unused)) = inf_trace_begin((client), (name)),               \
+                                                           *inf_once_ = inf_scope_;                                    \
          inf_once_; inf_once_ = NULL)
 
 static inline void inf_trace_scope_end_(inf_trace **trace)
