@@ -62,7 +62,8 @@ def pytest(key, title, folder, seconds):
     report = RESULTS / f"{key}.xml"
     command = [str(BIN / "python"), "-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout=120", "-o"]
     command += ["asyncio_mode=auto", f"--junitxml={report}", str(folder)]
-    environment = {"PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}", "INFINIUM": str(BIN / "infinium")}
+    path = f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}"
+    environment = {"PATH": path, "INFINIUM": str(BIN / "infinium"), "INFINIUM_BIN": str(BIN / "infinium")}
     return Suite(key, title, command, seconds, environment, ROOT / folder)
 
 
