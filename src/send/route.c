@@ -401,7 +401,9 @@ static void succeeded(inf_route_state *s)
     s->failing = s->told = false;
     s->not_before_ns = 0;
     s->said_status = 0;
-    if (inf_log_over(&s->said_unreachable) | inf_log_over(&s->said_refused))
+    bool was_unreachable = inf_log_over(&s->said_unreachable);
+    bool was_refusing = inf_log_over(&s->said_refused);
+    if (was_unreachable || was_refusing)
         inf_log(INF_LOG_INFO, "the receiver takes traces again");
 }
 
