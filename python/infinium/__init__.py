@@ -30,6 +30,7 @@ from .exceptions import (
 
 __version__ = _core.VERSION
 __author__ = "The Infinium authors"
+__email__ = ""
 __description__ = "Tracing for AI agents"
 
 #: Seconds that the end of the interpreter waits for undelivered traces; what is left stays in the journal.
@@ -55,6 +56,7 @@ _LAZY = {
     "TraceBuilder": "builder",
     "StepContext": "builder",
     **dict.fromkeys(_INTEGRATIONS, "integrations"),
+    "current_trace": "integrations._context",
 }
 
 __all__ = [

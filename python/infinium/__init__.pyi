@@ -5,6 +5,7 @@ from .client import InfiniumClient as InfiniumClient
 from .exceptions import *
 from .integrations import unwatch as unwatch
 from .integrations import watch as watch
+from .integrations._context import current_trace as current_trace
 from .tracing import async_trace_agent as async_trace_agent
 from .tracing import trace_agent as trace_agent
 from .types import *

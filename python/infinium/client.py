@@ -2,6 +2,7 @@
 
 from ._api import SyncApi
 from ._base import CLOSE_TIMEOUT, BaseClient, FlushResult
+from .exceptions import InfiniumError
 
 
 class InfiniumClient(BaseClient, SyncApi):
@@ -17,6 +18,11 @@ class InfiniumClient(BaseClient, SyncApi):
         """Takes no more traces, flushes for at most `timeout` seconds and gives everything back. What is not delivered
         stays in the journal for the agent's next client. Decorated functions go on working, untraced."""
         return FlushResult(self._core.close(timeout))
+
+    def _request(self, *arguments):
+        if self._core.closed:
+            raise InfiniumError("the client is closed")
+        return super()._request(*arguments)
 
     def __enter__(self):
         return self

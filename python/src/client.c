@@ -43,8 +43,7 @@ static void client_free(client_object *self)
         return;
     self->client = NULL;
     client_unlink(self);
-    Py_BEGIN_ALLOW_THREADS
-    inf_close(client, 0);
+    Py_BEGIN_ALLOW_THREADS inf_close(client, 0);
     Py_END_ALLOW_THREADS
 }
 
@@ -97,10 +96,9 @@ static PyObject *client_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     Py_INCREF(secret);
     self->secret = secret;
     int rc;
-    Py_BEGIN_ALLOW_THREADS
-    rc = inf_open(&self->client, &options);
-    Py_END_ALLOW_THREADS
-    if (rc != INF_OK) {
+    Py_BEGIN_ALLOW_THREADS rc = inf_open(&self->client, &options);
+    Py_END_ALLOW_THREADS if (rc != INF_OK)
+    {
         self->client = NULL;
         PyErr_SetString(rc == INF_ENOMEM ? PyExc_MemoryError : PyExc_ValueError, inf_strerror(rc));
         Py_DECREF(self);
@@ -141,10 +139,17 @@ static PyObject *counts_dict(const inf_counts *counts)
         const char *name;
         uint64_t value;
     } members[] = {
-        {"begun", counts->begun},         {"open", counts->open},           {"finished", counts->finished},
-        {"pending", counts->pending},     {"acknowledged", counts->acknowledged},
-        {"set_aside", counts->set_aside}, {"refused", counts->refused},     {"adopted", counts->adopted},
-        {"interrupted", counts->interrupted}, {"requests", counts->requests}, {"retries", counts->retries},
+        {"begun", counts->begun},
+        {"open", counts->open},
+        {"finished", counts->finished},
+        {"pending", counts->pending},
+        {"acknowledged", counts->acknowledged},
+        {"set_aside", counts->set_aside},
+        {"refused", counts->refused},
+        {"adopted", counts->adopted},
+        {"interrupted", counts->interrupted},
+        {"requests", counts->requests},
+        {"retries", counts->retries},
     };
     for (size_t i = 0; dict && i < sizeof members / sizeof members[0]; i++) {
         PyObject *value = PyLong_FromUnsignedLongLong(members[i].value);
@@ -178,11 +183,8 @@ static int flush_until(inf_client *client, double until)
         double left = until - now_s();
         int slice = left <= 0 ? 0 : left * 1000 > SLICE_MS ? SLICE_MS : (int)(left * 1000) + 1;
         int rc;
-        Py_BEGIN_ALLOW_THREADS
-        rc = inf_flush(client, slice, NULL);
-        Py_END_ALLOW_THREADS
-        if (PyErr_CheckSignals() < 0)
-            return INF_EINVAL;
+        Py_BEGIN_ALLOW_THREADS rc = inf_flush(client, slice, NULL);
+        Py_END_ALLOW_THREADS if (PyErr_CheckSignals() < 0) return INF_EINVAL;
         if (rc != INF_ETIMEDOUT || left <= 0)
             return rc;
     }

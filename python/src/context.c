@@ -122,7 +122,8 @@ static PyObject *context_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
     return (PyObject *)self;
 }
 
-/* Ends of a trace --------------------------------------------------------------------------------------------------- */
+/* Ends of a trace ---------------------------------------------------------------------------------------------------
+ */
 
 static void add_text_member(context_object *self, PyObject *object, const char *name, uint8_t tag, size_t chars)
 {
@@ -302,8 +303,8 @@ void context_leave(core_state *state, PyObject *token)
         PyErr_Clear();
         PyObject *old = PyObject_GetAttrString(token, "old_value");
         PyErr_Clear();
-        PyObject *set = PyContextVar_Set(state->context_var,
-                                         old && Py_TYPE(old) == state->context_type ? old : Py_None);
+        PyObject *set =
+            PyContextVar_Set(state->context_var, old && Py_TYPE(old) == state->context_type ? old : Py_None);
         if (!set)
             PyErr_Clear();
         Py_XDECREF(set);
@@ -359,7 +360,8 @@ void context_end_note(context_object *self, traced_object *traced, const char *t
     context_finish(self, traced, INF_STATUS_ERROR);
 }
 
-/* Python's view ------------------------------------------------------------------------------------------------------ */
+/* Python's view ------------------------------------------------------------------------------------------------------
+ */
 
 static PyObject *list_member(context_object *self, PyObject **list)
 {
@@ -576,7 +578,8 @@ static PyObject *context_record_llm_call(context_object *self, PyObject *call)
 static PyObject *context_repr(context_object *self)
 {
     PyObject *calls = context_calls(self, NULL), *prompts = context_prompts(self, NULL);
-    PyObject *text = calls && prompts ? PyUnicode_FromFormat("TraceContext(calls=%R, prompts=%R)", calls, prompts) : NULL;
+    PyObject *text =
+        calls && prompts ? PyUnicode_FromFormat("TraceContext(calls=%R, prompts=%R)", calls, prompts) : NULL;
     Py_XDECREF(calls);
     Py_XDECREF(prompts);
     return text;

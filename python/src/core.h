@@ -67,12 +67,11 @@ typedef struct core_state {
 } core_state;
 
 struct client_object {
-    PyObject_HEAD
-    inf_client *client; /* NULL: closed */
+    PyObject_HEAD inf_client *client; /* NULL: closed */
     core_state *state;
     PyObject *secret; /* for the package's direct calls */
-    uint64_t users; /* open traces, and threads inside a call that has let the GIL go */
-    bool closing;   /* no new traces */
+    uint64_t users;   /* open traces, and threads inside a call that has let the GIL go */
+    bool closing;     /* no new traces */
     PyObject *weakrefs;
     client_object *next, *previous;
 };
@@ -84,8 +83,7 @@ enum context_phase {
 };
 
 struct context_object {
-    PyObject_HEAD
-    inf_trace trace;
+    PyObject_HEAD inf_trace trace;
     core_state *state;
     client_object *client; /* owned, or NULL: the trace is built and not sent */
     PyObject *calls;       /* lists, made when first asked for */
@@ -98,8 +96,7 @@ struct context_object {
 };
 
 typedef struct traced_object {
-    PyObject_HEAD
-    vectorcallfunc vectorcall;
+    PyObject_HEAD vectorcallfunc vectorcall;
     PyObject *wrapped;
     core_state *state;
     client_object *client; /* NULL: built, not sent */

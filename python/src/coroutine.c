@@ -15,8 +15,7 @@ typedef enum { PYGEN_RETURN = 0, PYGEN_ERROR = -1, PYGEN_NEXT = 1 } PySendResult
 #endif
 
 struct coroutine_object {
-    PyObject_HEAD
-    PyObject *inner; /* the coroutine, or the iterator of another awaitable */
+    PyObject_HEAD PyObject *inner; /* the coroutine, or the iterator of another awaitable */
     traced_object *traced;
     PyObject *args; /* until the first resume: all argument values, keywords last */
     PyObject *kwnames;
@@ -163,8 +162,8 @@ static PySendResult coroutine_am_send(coroutine_object *self, PyObject *value, P
 /* StopIteration(value), whatever the value is (a tuple or an exception must not be taken apart). */
 static void raise_stop(PyObject *value)
 {
-    PyObject *stop = value == Py_None ? PyObject_CallNoArgs(PyExc_StopIteration)
-                                      : PyObject_CallOneArg(PyExc_StopIteration, value);
+    PyObject *stop =
+        value == Py_None ? PyObject_CallNoArgs(PyExc_StopIteration) : PyObject_CallOneArg(PyExc_StopIteration, value);
     if (stop) {
         PyErr_SetObject(PyExc_StopIteration, stop);
         Py_DECREF(stop);
@@ -269,8 +268,7 @@ static PyObject *coroutine_await(PyObject *self)
 
 /* coroutine.__await__() is an iterator that can be iterated over, which a coroutine itself must not be. */
 typedef struct await_object {
-    PyObject_HEAD
-    coroutine_object *coroutine;
+    PyObject_HEAD coroutine_object *coroutine;
 } await_object;
 
 static PyObject *coroutine_await_method(coroutine_object *self, PyObject *unused)
@@ -329,12 +327,8 @@ static PyMethodDef await_methods[] = {
 };
 
 static PyType_Slot await_slots[] = {
-    {Py_tp_dealloc, await_dealloc},
-    {Py_tp_traverse, await_traverse},
-    {Py_tp_iter, PyObject_SelfIter},
-    {Py_tp_iternext, await_iternext},
-    {Py_tp_methods, await_methods},
-    {0, NULL},
+    {Py_tp_dealloc, await_dealloc},   {Py_tp_traverse, await_traverse}, {Py_tp_iter, PyObject_SelfIter},
+    {Py_tp_iternext, await_iternext}, {Py_tp_methods, await_methods},   {0, NULL},
 };
 
 PyType_Spec await_spec = {

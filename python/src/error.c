@@ -7,9 +7,9 @@
 
 #include <string.h>
 
-#define MAX_FRAMES 64       /* of one exception, the innermost ones */
-#define MAX_CHAIN 8         /* exceptions, by __cause__ and __context__ */
-#define PART_CHARS 1000     /* a message or a source line inside the traceback */
+#define MAX_FRAMES 64   /* of one exception, the innermost ones */
+#define MAX_CHAIN 8     /* exceptions, by __cause__ and __context__ */
+#define PART_CHARS 1000 /* a message or a source line inside the traceback */
 #define TEXT_BYTES (16 * 1024)
 #define PART_BYTES (4 * PART_CHARS)
 

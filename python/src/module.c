@@ -70,7 +70,8 @@ static int module_exec(PyObject *module)
     state->coroutine_type = add_type(module, &coroutine_spec);
     state->await_type = add_type(module, &await_spec);
     state->traced_type = add_type(module, &traced_spec);
-    if (!state->client_type || !state->await_type || !state->context_type || !state->coroutine_type || !state->traced_type)
+    if (!state->client_type || !state->await_type || !state->context_type || !state->coroutine_type ||
+        !state->traced_type)
         return -1;
     if (coroutine_set_await(state->coroutine_type) < 0)
         return -1;

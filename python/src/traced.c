@@ -47,7 +47,8 @@ static PyObject *traced_vectorcall(PyObject *callable, PyObject *const *args, si
     return result;
 }
 
-/* Construction ------------------------------------------------------------------------------------------------------- */
+/* Construction -------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct field_list {
     unsigned char *bytes;
@@ -194,7 +195,8 @@ static void traced_dealloc(traced_object *self)
     Py_DECREF(type);
 }
 
-/* Introspection ------------------------------------------------------------------------------------------------------ */
+/* Introspection ------------------------------------------------------------------------------------------------------
+ */
 
 /* Two names that every type answers for its instances, and that must be the function's here. */
 static PyObject *function_attribute(traced_object *self, PyObject *name)
