@@ -84,15 +84,22 @@ static bool send_one(struct peer *p)
         request[id_offset + 15 - (size_t)i] = digits[salt >> 4 * i & 15];
     p->sent_ns = now_ns();
     p->got = 0;
-    return send(p->fd, request, request_length, MSG_NOSIGNAL) == (ssize_t)request_length;
+    ssize_t n = send(p->fd, request, request_length, MSG_NOSIGNAL);
+    if (n != (ssize_t)request_length)
+        fprintf(stderr, "a request was not sent whole: %zd, %s\n", n, strerror(errno));
+    return n == (ssize_t)request_length;
 }
 
 /* False when the connection is of no use any more. */
 static bool receive(struct peer *p, bool again)
 {
     ssize_t n = recv(p->fd, p->answer + p->got, sizeof p->answer - 1 - p->got, 0);
+    if (n <= 0 && !(n < 0 && errno == EAGAIN)) {
+        fprintf(stderr, "a connection was closed: %s\n", n < 0 ? strerror(errno) : "end of file");
+        return false;
+    }
     if (n <= 0)
-        return n < 0 && errno == EAGAIN;
+        return true;
     p->got += (size_t)n;
     p->answer[p->got] = 0;
     const char *end = strstr(p->answer, "\r\n\r\n");

@@ -1,4 +1,4 @@
-/* The HTTP server: libmicrohttpd with epoll threads, requests from their first header to their last byte.
+/* The HTTP server: libmicrohttpd with polling threads, requests from their first header to their last byte.
  *
  * The library calls take() several times for one request: when the headers are there, for each part of the body, and
  * when the body is complete; again after each suspension. inf_request.phase says where a request stands. Rules of the
@@ -491,7 +491,9 @@ int inf_http_listen(inf_http **out, inf_receiver *receiver, const inf_serve_opti
     }
     *out = http;
     receiver->http = http;
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+    /* Not epoll: when a round brings exactly 128 events, libmicrohttpd 0.9.75 waits for more, up to the idle timeout,
+     * before it looks at those. With some hundred busy connections that stalls all of them. */
+    unsigned flags = MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
     unsigned threads = thread_count(options);
     unsigned connections = options->connections > 0 ? (unsigned)options->connections : DEFAULT_CONNECTIONS;
     http->daemon = MHD_start_daemon(flags, 0, NULL, NULL, take, http, MHD_OPTION_EXTERNAL_LOGGER, library_says, NULL,
