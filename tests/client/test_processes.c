@@ -115,6 +115,11 @@ static void test_exit_with_nobody_listening_is_quick(void **state)
 static void test_fork_while_tracing(void **state)
 {
     (void)state;
+#ifdef __SANITIZE_ADDRESS__
+    /* GCC 12's sanitizer keeps its allocator locked in a child when another thread was in it at the fork (seen in a
+     * debugger: both of the child's threads wait, one for that lock). The build without a sanitizer runs this test. */
+    skip();
+#endif
     scripted_server *s = scripted_server_start(0);
     scripted_server_offer(s, 1000, 1 << 20);
     inf_client *client = open_client(scripted_server_url(s));
