@@ -1,5 +1,6 @@
 """The data types: fields, order and defaults as published, and dataclasses in every way that can be asked."""
 
+import os
 import copy
 import dataclasses
 import inspect
@@ -193,7 +194,10 @@ assert seen == [["calls", "prompts", []]] * 8, seen
 def test_importing_does_not_load_dataclasses():
     code = "import sys; before = set(sys.modules); import infinium.types as t; t.TaskData('a', 'b', 'c', 1); t.Customer() == 1;"
     code += " print([m for m in ('dataclasses', 'inspect', 'typing') if m in sys.modules and m not in before])"
-    answer = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, timeout=60)
+    # -S: site-packages may bring modules of its own at the start; the package is found all the same.
+    environment = {**os.environ, "PYTHONPATH": os.path.dirname(os.path.dirname(t.__file__))}
+    command = [sys.executable, "-S", "-c", code]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
     assert (answer.stdout.strip(), answer.returncode) == ("[]", 0), answer.stderr
 
 
