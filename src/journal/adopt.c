@@ -156,9 +156,15 @@ static int each_writer(const char *dir, int (*visit)(void *context, const char *
         return inf_os_error(errno);
     int result = 0;
     int first_error = 0;
-    for (struct dirent *entry; result == 0 && (entry = inf_os.readdir(listing));) {
+    for (struct dirent *entry; result == 0;) {
         char path[PATH_MAX];
         uint64_t id;
+        errno = 0;
+        if (!(entry = inf_os.readdir(listing))) {
+            if (errno && !first_error)
+                first_error = inf_os_error(errno);
+            break;
+        }
         if (!writer_name_parse(entry->d_name, &id))
             continue;
         int n = snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name);

@@ -159,8 +159,13 @@ int writer_list(const char *path, uint32_t **numbers, uint32_t *count)
     DIR *dir = inf_os.opendir(path);
     if (!dir)
         return inf_os_error(errno);
-    for (struct dirent *entry; !error && (entry = inf_os.readdir(dir));) {
+    for (struct dirent *entry; !error;) {
         uint32_t number;
+        errno = 0;
+        if (!(entry = inf_os.readdir(dir))) {
+            error = inf_os_error(errno); /* part of a log would look like one that ends too early */
+            break;
+        }
         if (!segment_name_parse(entry->d_name, &number))
             continue;
         if (*count == capacity) {

@@ -95,13 +95,13 @@ static void copy_text(char *out, size_t size, const char *text, size_t length)
     out[length] = '\0';
 }
 
-void inf_batch_each_rejected(const void *answer, size_t length, size_t count,
-                             void (*refused)(void *context, size_t index, const char *reason), void *context)
+int inf_batch_each_rejected(const void *answer, size_t length, size_t count,
+                            void (*refused)(void *context, size_t index, const char *reason), void *context)
 {
     inf_json *parser = inf_json_new();
     inf_json_value root, list;
-    if (parser && inf_json_parse(parser, answer, length, 0, &root) == 0 && inf_json_get(root, "rejected", &list) &&
-        inf_json_type(list) == INF_JSON_ARRAY) {
+    int error = parser ? inf_json_parse(parser, answer, length, 0, &root) : INF_ENOMEM;
+    if (error == INF_OK && inf_json_get(root, "rejected", &list) && inf_json_type(list) == INF_JSON_ARRAY) {
         inf_json_iterator i = inf_json_iterate(list);
         while (inf_json_next(&i)) {
             int64_t index;
@@ -116,6 +116,7 @@ void inf_batch_each_rejected(const void *answer, size_t length, size_t count,
         }
     }
     inf_json_free(parser);
+    return error == INF_ENOMEM ? error : INF_OK;
 }
 
 void inf_answer_reason(const void *answer, size_t length, long status, char *out, size_t size)

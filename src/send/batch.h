@@ -25,9 +25,9 @@ int inf_batch_compress(void **context, inf_buf *out, const void *body, size_t le
 void inf_batch_free_context(void *context);
 
 /* Calls `refused` for each entry of the answer's `rejected` whose index is below `count`. An answer that cannot be read
- * refuses nothing. `reason` is NUL-terminated. */
-void inf_batch_each_rejected(const void *answer, size_t length, size_t count,
-                             void (*refused)(void *context, size_t index, const char *reason), void *context);
+ * refuses nothing. `reason` is NUL-terminated. INF_OK, or INF_ENOMEM: nothing was called. */
+int inf_batch_each_rejected(const void *answer, size_t length, size_t count,
+                            void (*refused)(void *context, size_t index, const char *reason), void *context);
 
 /* The `error` of a JSON answer, copied to `out`; "HTTP <status>" when there is none. */
 void inf_answer_reason(const void *answer, size_t length, long status, char *out, size_t size);

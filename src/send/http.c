@@ -12,6 +12,7 @@
 #include "infinium.h"
 
 #define CONNECT_TIMEOUT_MS 10000L
+#define SHORT_ANSWER 1024u
 
 static struct inf_curl functions;
 static bool loaded;
@@ -120,6 +121,9 @@ static size_t take_header(char *data, size_t size, size_t count, void *context)
 struct curl_slist *inf_http_prepare(const struct inf_curl *c, CURL *easy, const inf_http_request *r, inf_http_answer *a)
 {
     struct curl_slist *list = NULL;
+    reset_answer(a);
+    if (inf_buf_reserve(&a->body, SHORT_ANSWER)) /* rather not asked than asked and not understood */
+        return NULL;
     struct curl_slist *longer = c->slist_append(NULL, "Expect:"); /* no second of waiting before a large body */
     for (const char *const *h = r->headers; longer && h && *h; h++) {
         list = longer;
@@ -130,7 +134,6 @@ struct curl_slist *inf_http_prepare(const struct inf_curl *c, CURL *easy, const 
         return NULL;
     }
     list = longer;
-    reset_answer(a);
     c->easy_reset(easy); /* keeps the connections */
     c->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     c->easy_setopt(easy, CURLOPT_URL, r->url);

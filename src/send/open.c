@@ -101,21 +101,29 @@ static void unlink_trace(inf_open_table *o, inf_open_trace *t)
         o->newest = t->before;
 }
 
+bool inf_open_room(inf_open_table *o)
+{
+    if (o->count >= INF_OPEN_MAX)
+        return true; /* one more is not followed, which takes no room */
+    if (o->count >= o->bucket_count && !resize(o))
+        return false;
+    if (!o->spare) {
+        o->spare = inf_os.calloc(1, sizeof(*o->spare));
+        o->spares += o->spare != NULL;
+    }
+    return o->spare != NULL;
+}
+
 static inf_open_trace *add(inf_open_table *o, const uint8_t id[16], inf_position before, uint64_t now_ns)
 {
-    if (o->count >= INF_OPEN_MAX || (o->count >= o->bucket_count && !resize(o))) {
+    if (o->count >= INF_OPEN_MAX || !inf_open_room(o)) {
         o->overflowed++;
         return NULL;
     }
     inf_open_trace *t = o->spare;
-    if (t) {
-        o->spare = t->chain;
-        o->spares--;
-        memset(t, 0, sizeof(*t));
-    } else if (!(t = inf_os.calloc(1, sizeof(*t)))) {
-        o->overflowed++;
-        return NULL;
-    }
+    o->spare = t->chain;
+    o->spares--;
+    memset(t, 0, sizeof(*t));
     memcpy(t->trace_id, id, 16);
     inf_buf_init(&t->events, MAX_FIELDS);
     t->hold = before;
@@ -204,13 +212,11 @@ void inf_open_event(inf_open_table *o, const inf_record *record, inf_position be
     if (!t && !(t = add(o, head.trace_id, before, now_ns)))
         return;
     struct event e = {record->position, record->length, 0};
-    inf_buf_put(&t->events, &e, sizeof(e));
-    size_t after_head = t->events.length;
-    inf_buf_put(&t->events, record->payload, record->length);
-    if (t->events.error) { /* past the limit of one trace, or no memory: what is there stays whole */
-        if (t->events.length == after_head)
-            t->events.length -= sizeof(e);
-        t->events.error = 0;
+    if (inf_buf_reserve(&t->events, sizeof(e) + record->length) == 0) {
+        inf_buf_put(&t->events, &e, sizeof(e));
+        inf_buf_put(&t->events, record->payload, record->length);
+    } else {
+        t->events.error = 0; /* past the limit of one trace, or no memory: what is there stays whole */
     }
     t->changed = true;
     if (head.duration_ns > t->latest_ns)

@@ -52,6 +52,9 @@ typedef struct inf_open_table {
 void inf_open_init(inf_open_table *o);
 void inf_open_free(inf_open_table *o);
 
+/* Makes room for one more trace, so that the next record's cannot be missed for want of memory. False: not now. */
+bool inf_open_room(inf_open_table *o);
+
 /* Takes note of a record. `before` is the reader's place before the record. */
 void inf_open_begin(inf_open_table *o, const inf_record *record, inf_position before, uint64_t now_ns);
 void inf_open_event(inf_open_table *o, const inf_record *record, inf_position before, uint64_t now_ns);

@@ -33,12 +33,14 @@
 #define SHOW_AGAIN_NS 2000000000u
 #define SHOW_LOOK_NS 250000000u
 #define CARRY_AFTER_NS 2000000000u
+#define READ_AGAIN_NS 100000000u
 #define READ_AT_ONCE 100000 /* records in one turn, so that other routes get theirs */
 
 struct source {
     inf_journal *journal;
     bool adopted;
-    bool drained; /* the last look found nothing more */
+    bool drained;           /* the last look found nothing more */
+    uint64_t not_before_ns; /* it could not be read; not to be tried again before */
     inf_position read;
     inf_position acked;
     inf_position tail; /* at the last look */
@@ -70,6 +72,7 @@ struct inf_route_state {
     uint64_t settled; /* own traces, for open.h's marks */
     bool settled_now; /* in this turn */
     inf_log_cause said_unreachable, said_refused, said_set_aside, said_not_kept, said_unreadable;
+    inf_log_cause said_unreadable_journal;
     long said_status;
 };
 
@@ -173,13 +176,21 @@ static void add_count(atomic_uint_fast64_t *counter, uint64_t n)
 /* Takes the source's next ended trace into the slot. 1 when one was taken, 0 when there is none now. */
 static int read_one(inf_route_state *s, struct source *from, inf_slot *slot, uint64_t now_ns, int *budget)
 {
-    while (*budget > 0) {
+    while (*budget > 0 && now_ns >= from->not_before_ns) {
         inf_record record;
+        if (!inf_open_room(&from->open))
+            return 0; /* a record that is read and not noted would be acknowledged */
         /* Sampled before looking: what was published before the sample has been seen when nothing more is found, unless
          * the reader stands at a record that another thread is just writing. */
         inf_position tail = inf_journal_tail(from->journal);
         int found = inf_journal_next(from->journal, &record);
-        if (found <= 0) {
+        if (found < 0) { /* not the end: to take what is open for unfinished would be wrong */
+            from->not_before_ns = now_ns + READ_AGAIN_NS;
+            inf_log_once(&s->said_unreadable_journal, INF_LOG_WARNING, "a journal cannot be read (%s); tried again",
+                         inf_strerror(found));
+            return 0;
+        }
+        if (found == 0) {
             from->drained = true;
             inf_position reading = inf_journal_reading(from->journal);
             from->tail = reading < tail ? reading : tail;
@@ -423,16 +434,24 @@ static void note_rejected(void *context, size_t index, const char *reason)
     set_aside(r->s, r->slot, &r->slot->items[r->slot->lo + index], r->status, reason);
 }
 
-static void taken(inf_route_state *s, inf_slot *slot)
+/* False when the answer could not be read for want of memory: nothing is settled. */
+static bool taken(inf_route_state *s, inf_slot *slot)
 {
     inf_http_answer *a = &slot->transfer.answer;
     uint32_t count = slot->hi - slot->lo;
     bool *refused = NULL;
     bool whole = slot->on_batch && count == slot->count && full(s, slot);
-    if (slot->on_batch && a->body.length > 0 && memmem(a->body.data, a->body.length, "\"index\"", 7) &&
-        (refused = inf_os.calloc(count, sizeof(*refused)))) {
+    bool some_refused = a->body.length > 0 && memmem(a->body.data, a->body.length, "\"index\"", 7);
+    if (slot->on_batch && (some_refused || a->body.error)) {
+        refused = a->body.error ? NULL : inf_os.calloc(count, sizeof(*refused));
         struct rejection r = {s, slot, refused, a->status};
-        inf_batch_each_rejected(a->body.data, a->body.length, count, note_rejected, &r);
+        if (!refused || inf_batch_each_rejected(a->body.data, a->body.length, count, note_rejected, &r) != INF_OK) {
+            /* Some were refused and it cannot be told which: the receiver knows the others when they come again. */
+            inf_os.free(refused);
+            a->error = INF_ENOMEM;
+            snprintf(a->reason, sizeof(a->reason), "%s", inf_strerror(a->error));
+            return false;
+        }
     }
     for (uint32_t i = 0; i < count; i++)
         if (!refused || !refused[i])
@@ -443,6 +462,7 @@ static void taken(inf_route_state *s, inf_slot *slot)
     if (whole && s->batch_bytes < s->offer.max_bytes)
         s->batch_bytes *= 2;
     succeeded(s);
+    return true;
 }
 
 static void refused(inf_route_state *s, inf_slot *slot)
@@ -483,7 +503,8 @@ static void take_answer(inf_route_state *s, inf_slot *slot, uint64_t now_ns)
     learn(s, slot);
     switch (judge(a)) {
     case TAKEN:
-        taken(s, slot);
+        if (!taken(s, slot))
+            back_off(s, a, now_ns);
         break;
     case REFUSED:
         refused(s, slot);
@@ -599,9 +620,10 @@ static int start_batch(inf_route_state *s, inf_engine *engine, inf_slot *slot)
 static bool start(inf_route_state *s, inf_engine *engine, inf_slot *slot, uint64_t now_ns)
 {
     bool batch = slot->batch && s->batch;
-    if (!batch) /* a running trace has no place on the platform wire */
-        while (slot->lo < slot->count && slot->items[slot->lo].kind == INF_ITEM_RUNNING)
-            slot->lo++;
+    /* A running trace has no place on the platform wire, and it has nothing but its line. */
+    while (slot->lo < slot->count && slot->items[slot->lo].kind == INF_ITEM_RUNNING &&
+           (!batch || slot->items[slot->lo].line_length == 0))
+        slot->lo++;
     if (slot->lo >= slot->count) {
         inf_slot_clear(slot);
         return true;
