@@ -131,9 +131,14 @@ static bool unpack(struct request *r)
     return true;
 }
 
+static unsigned bucket_of(const char *id)
+{
+    return (unsigned)strtoul((char[]){id[0], id[1], id[2], id[3], 0}, NULL, 16);
+}
+
 static void store(scripted_server *s, const char *id, const char *body, size_t length, bool running)
 {
-    unsigned bucket = (unsigned)strtoul((char[]){id[0], id[1], id[2], id[3], 0}, NULL, 16);
+    unsigned bucket = bucket_of(id);
     struct stored *t = s->buckets[bucket];
     while (t && strncmp(t->id, id, 32) != 0)
         t = t->next;
@@ -458,6 +463,17 @@ size_t scripted_server_count(scripted_server *s, const char *text)
             count += t->final && t->body && strstr(t->body, text);
     pthread_mutex_unlock(&s->lock);
     return count;
+}
+
+const char *scripted_server_body(scripted_server *s, const char *id)
+{
+    pthread_mutex_lock(&s->lock);
+    const struct stored *t = s->buckets[bucket_of(id)];
+    while (t && strncmp(t->id, id, 32) != 0)
+        t = t->next;
+    const char *body = t && t->final ? t->body : NULL; /* a final body is never replaced */
+    pthread_mutex_unlock(&s->lock);
+    return body;
 }
 
 char *scripted_server_request(scripted_server *s, size_t n)

@@ -52,6 +52,9 @@ size_t scripted_server_duplicates(scripted_server *s);
 size_t scripted_server_running(scripted_server *s);
 /* How many of the stored traces have this text in their body. */
 size_t scripted_server_count(scripted_server *s, const char *text);
+/* The body of the trace with this id (32 hex digits) as it is stored, in its final form; or NULL. Valid until the
+ * server is stopped. */
+const char *scripted_server_body(scripted_server *s, const char *id);
 /* A copy (malloc'ed) of the n-th request, headers and body, or NULL. The first 1,000 are kept. */
 char *scripted_server_request(scripted_server *s, size_t n);
 
