@@ -164,13 +164,13 @@ static uint64_t step(uint64_t of_the_short_run)
 static void test_nth_allocation(void **state)
 {
     (void)state;
-    for_every_call(FAULT_MEMORY, FAULT_EIO, false, step(7));
+    for_every_call(FAULT_MEMORY, FAULT_EIO, false, step(17));
 }
 
 static void test_no_memory_from_the_nth_on(void **state)
 {
     (void)state;
-    for_every_call(FAULT_MEMORY, FAULT_EIO, true, step(31));
+    for_every_call(FAULT_MEMORY, FAULT_EIO, true, step(71));
 }
 
 static void test_nth_file_call(void **state)
@@ -178,14 +178,14 @@ static void test_nth_file_call(void **state)
     (void)state;
     static const enum fault_kind kinds[] = {FAULT_EIO, FAULT_ENOSPC, FAULT_EINTR, FAULT_EMFILE, FAULT_SHORT};
     for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
-        for_every_call(FAULT_FILES, kinds[i], false, step(37 + i));
+        for_every_call(FAULT_FILES, kinds[i], false, step(61 + i));
 }
 
 static void test_no_files_from_the_nth_on(void **state)
 {
     (void)state;
-    for_every_call(FAULT_FILES, FAULT_EIO, true, step(41));
-    for_every_call(FAULT_FILES, FAULT_ENOSPC, true, step(43));
+    for_every_call(FAULT_FILES, FAULT_EIO, true, step(71));
+    for_every_call(FAULT_FILES, FAULT_ENOSPC, true, step(73));
 }
 
 static void test_nth_socket_call(void **state)
