@@ -1,9 +1,14 @@
 """`infinium demo`, with the example programs, with samples of its own, and when something is missing."""
 
+import os
+import pty
+import signal
+import subprocess
 import sys
+import urllib.request
 
 import pytest
-from conftest import ROOT, infinium
+from conftest import COMMAND, ROOT, clean_environment, infinium
 
 EXAMPLES = ROOT / "examples"
 
@@ -48,3 +53,21 @@ def test_failing_program_is_told(tmp_path):
 def test_data_directory_is_kept(tmp_path):
     infinium("demo", "--data", tmp_path / "kept")
     assert int(infinium("ls", "--data", tmp_path / "kept", "--count").stdout) == 4
+
+
+def test_in_a_terminal_it_serves_until_ctrl_c():
+    ours, theirs = pty.openpty()
+    environment = clean_environment(TERM="xterm")
+    environment.pop("CI", None)
+    process = subprocess.Popen([COMMAND, "demo"], stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
+    os.close(theirs)
+    output = b""
+    while b"Serving until Ctrl-C" not in output:
+        output += os.read(ours, 4096)
+    assert b"\033[32mok" in output  # a terminal gets colours
+    address = next(line for line in output.decode().split() if line.startswith("http://127.0.0.1"))
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    assert opener.open(address, timeout=10).status == 200
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 0
+    os.close(ours)
