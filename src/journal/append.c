@@ -22,13 +22,16 @@ void seal(inf_journal *j, struct segment *s, uint32_t offset)
 static int roll(inf_journal *j, uint32_t full_index)
 {
     int error = INF_OK;
+    bool alone = false;
     pthread_mutex_lock(&j->lock);
     uint64_t reserve = atomic_load_explicit(&j->reserve, memory_order_acquire);
     if (j->adopted) {
         error = INF_ECLOSED;
     } else if (reserve_index(reserve) == full_index) { /* nobody was faster */
-        if (!j->has_next)
+        if (!j->has_next) {
+            alone = j->in_files;
             error = segment_prepare_next(j);
+        }
         if (!error) {
             j->last++;
             j->has_next = false;
@@ -40,6 +43,10 @@ static int roll(inf_journal *j, uint32_t full_index)
         }
     }
     pthread_mutex_unlock(&j->lock);
+    /* Housekeeping is behind (a sync takes long, or there is no processor for it): what is full must not stay mapped,
+     * or the process grows by all that is written meanwhile. */
+    if (alone && !error)
+        segments_trim(j);
     return error;
 }
 

@@ -28,7 +28,7 @@
 #define SHORTEST_WAIT_MS 2u
 #define LONGEST_WAIT_MS 250u
 
-#define EXIT_WAIT_MS 1000
+#define EXIT_WAIT_MS 800 /* with the rest of an exit not more than a second */
 #define DEFAULT_FLUSH_MS 30000
 #define STACK_BYTES (512u << 10)
 
