@@ -235,13 +235,14 @@ def _wait_for_interpretation(client, trace_id, timeout, poll_interval):
     deadline = time.monotonic() + timeout
     too_late = InfiniumTimeoutError(f"No interpretation of {trace_id} within {timeout} seconds", timeout)
     pause = max(poll_interval, _SHORTEST_POLL)
+    first = True
     while True:
-        try:
-            response = yield from _interpreted(client, trace_id, deadline, too_late)
-            if response.data is not None and response.data.get("interpretedTraceResult"):
-                return response
-        except NotFoundError:
-            pass  # not stored yet
+        # The first question may take its time: with a timeout of 0 it is the only one.
+        bound = max(deadline, time.monotonic() + client.timeout) if first and timeout <= 0 else deadline
+        response = yield from _interpreted(client, trace_id, bound, too_late)
+        if response.data is not None and response.data.get("interpretedTraceResult"):
+            return response
+        first = False
         left = deadline - time.monotonic()
         if left <= 0:
             raise too_late
@@ -424,8 +425,8 @@ class SyncApi(_Api):
         return self._drive(_interpreted(self, task_id))
 
     def wait_for_interpretation(self, trace_id, timeout=120.0, poll_interval=3.0):
-        """Asks every `poll_interval` seconds until the trace is interpreted; InfiniumTimeoutError after `timeout` seconds.
-        A trace that the server does not know (404) counts as not yet interpreted."""
+        """Asks at once and then every `poll_interval` seconds until the trace is interpreted; InfiniumTimeoutError after
+        `timeout` seconds. A trace that the server does not know is a NotFoundError at once."""
         return self._drive(_wait_for_interpretation(self, trace_id, timeout, poll_interval))
 
     def get_prompt(self, prompt_id, prompt_key, version="latest", variables=None, *, use_cache=True):

@@ -140,7 +140,7 @@ def request(base_url, method, path, headers, body, timeout, verify=True):
     try:
         connection.sock = _TimedSocket(sock, deadline)
         # Header values go over as UTF-8; http.client would refuse what is not Latin-1.
-        sent = {name: value.encode("utf-8") for name, value in headers.items()}
+        sent = {"Accept": b"*/*", **{name: value.encode("utf-8") for name, value in headers.items()}}
         connection.request(method, target, body=body, headers=sent)
         answer = connection.getresponse()
         content = answer.read(MAX_ANSWER + 1)

@@ -12,6 +12,17 @@ _BEFORE_SECTIONS = ("input_summary", "output_summary", "expected_outcome", "step
 _SHORTEST = 1_000  # bytes; shorter texts are never trimmed
 
 
+def _is_section(name, value):
+    if isinstance(value, dict):
+        return True
+    import logging
+
+    logging.getLogger("infinium.client").warning(
+        "the section %r is left out: it must be a dict or a dataclass, not %s", name, type(value).__name__
+    )
+    return False
+
+
 def body_of(task):
     """The members of the body. Empty parts are left out, attributes that are no fields come last."""
     values = dataclass_to_dict(task)
@@ -19,7 +30,7 @@ def body_of(task):
     for name in _BEFORE_SECTIONS:
         if name in values and values[name] not in ({}, []):
             body[name] = values[name]
-    sections = {name: values[name] for name in SECTIONS if values.get(name) not in (None, {}, [])}
+    sections = {name: values[name] for name in SECTIONS if values.get(name) and _is_section(name, values[name])}
     if sections:
         body["sections"] = sections
     if values.get("environment") not in (None, {}, []):

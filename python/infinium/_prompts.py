@@ -30,13 +30,16 @@ def normalise_version(version):
 
 
 def render(content, variables):
-    """`content` with each `{{name}}` of `variables` replaced by its value's text. Unknown names stay, and values are not
-    looked through again."""
+    """`content` with each `{{name}}` of `variables` replaced by its value's text, None by nothing. Unknown names stay, and
+    values are not looked through again."""
     import re
 
     def value_of(match):
         name = match.group(1)
-        return str(variables[name]) if name in variables else match.group(0)
+        if name not in variables:
+            return match.group(0)
+        value = variables[name]
+        return "" if value is None else str(value)
 
     return re.sub(r"\{\{(\w+)\}\}", value_of, content)
 

@@ -95,10 +95,12 @@ def validate_agent_credentials(agent_id, agent_secret):
 
 
 def validate_payload_size(payload):
-    """ValidationError if `payload`, written as it is sent (compact JSON in UTF-8), is over 1 MiB."""
-    from ._json import encode
+    """ValidationError if `payload`, written as it is sent (compact JSON in UTF-8), is over 1 MiB; TypeError for what JSON
+    cannot hold."""
+    import json
 
-    _check_size(len(encode(payload)))
+    text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
+    _check_size(len(text.encode("utf-8", "surrogatepass")))
 
 
 def _check_size(size):
@@ -109,35 +111,46 @@ def _check_size(size):
 def coerce_section(value, dataclass_type):
     """A dict as `dataclass_type`; anything else, and a dict that lacks a required key, as it is.
 
-    Keys that are no fields become attributes of the result and are sent beside the fields.
+    Keys that are no fields go into the field `metadata` where there is one; else they become attributes of the result
+    and are sent beside the fields.
     """
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
         return value
-    names = dataclass_type.__match_args__
+    names = _field_names_of(dataclass_type) or ()
+    known = {key: value[key] for key in value if key in names}
+    others = {key: value[key] for key in value if key not in names}
+    if others and "metadata" in names:
+        given = known.get("metadata")
+        known["metadata"] = {**given, **others} if isinstance(given, dict) else others
+        others = {}
     try:
-        section = dataclass_type(**{key: value[key] for key in value if key in names})
+        section = dataclass_type(**known)
     except TypeError:
         return value
-    for key in value:
-        if key not in names:
-            section.__dict__[key] = value[key]
+    for key, item in others.items():
+        setattr(section, key, item)
     return section
 
 
-def _field_names(value):
-    fields = getattr(type(value), "__match_args__", None)
-    if type(value).__module__ == "infinium.types" and fields is not None:
+def _field_names_of(cls):
+    fields = getattr(cls, "__match_args__", None)
+    if cls.__module__ == "infinium.types" and fields is not None:
         return fields
-    if getattr(type(value), "__dataclass_fields__", None) is None:
+    if getattr(cls, "__dataclass_fields__", None) is None:
         return None
     import dataclasses
 
-    return [field.name for field in dataclasses.fields(value)]
+    return [field.name for field in dataclasses.fields(cls)]
+
+
+def _field_names(value):
+    return _field_names_of(type(value))
 
 
 def dataclass_to_dict(obj):
-    """A dataclass as a dict for the wire: without None, empty dataclasses and empty lists; strings, dicts, 0 and False
-    stay. Public attributes that are no fields are kept too. A dict is returned untouched, anything else gives {}."""
+    """A dataclass as a dict for the wire: without None, empty dataclasses and empty lists, in lists too; strings, dicts, 0
+    and False stay, tuples become lists. Public attributes that are no fields are kept too. A dict is returned untouched,
+    anything else gives {}."""
     if isinstance(obj, dict):
         return obj
     names = None if isinstance(obj, type) else _field_names(obj)
@@ -147,8 +160,8 @@ def dataclass_to_dict(obj):
     own = getattr(obj, "__dict__", {})
     for name in (*names, *(name for name in own if name not in names and not name.startswith("_"))):
         value = getattr(obj, name, None)
-        if isinstance(value, list):
-            value = [dataclass_to_dict(v) if _is_record(v) else v for v in value if v is not None]
+        if isinstance(value, (list, tuple)):
+            value = [item for item in map(_item, value) if item is not None]
             if not value:
                 continue
         elif _is_record(value):
@@ -158,6 +171,11 @@ def dataclass_to_dict(obj):
         if value is not None:
             result[name] = value
     return result
+
+
+def _item(value):
+    """An item of a list for the wire; None for one that is left out."""
+    return dataclass_to_dict(value) or None if _is_record(value) else value
 
 
 def _is_record(value):
@@ -195,24 +213,26 @@ async def retry_with_backoff(func, max_retries=3, base_delay=1.0, max_delay=60.0
 
 
 def safe_json_loads(json_str):
-    """A JSON object as a dict (a dict as it is), or None for anything else."""
+    """A JSON object as a dict (a dict as it is), or None for anything else and for texts of over 1 MiB."""
     if isinstance(json_str, dict):
         return json_str
+    if not isinstance(json_str, str) or len(json_str.strip()) > MAX_PAYLOAD_SIZE:
+        return None
     import json
 
     try:
         value = json.loads(json_str)
-    except (TypeError, ValueError, RecursionError):
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 
 
 def merge_dicts(*dicts):
-    """One new dict; later ones win; None is skipped."""
+    """One new dict of all that is not None; later ones win. Arguments that are no dicts are skipped."""
     result = {}
     for each in dicts:
-        if each:
-            result.update(each)
+        if isinstance(each, dict):
+            result.update((key, value) for key, value in each.items() if value is not None)
     return result
 
 
@@ -231,7 +251,8 @@ def setup_logging(level="INFO", format_string=None):
 
     logging.basicConfig(
         level=getattr(logging, level.upper()),
-        format=format_string or "%(asctime)s %(levelname)s %(name)s: %(message)s",
+        format="%(asctime)s - %(name)s - %(levelname)s - %(message)s" if format_string is None else format_string,
+        datefmt="%Y-%m-%d %H:%M:%S",
     )
 
 
@@ -245,6 +266,8 @@ class RateLimiter:
 
         if not requests_per_second > 0:
             raise ValueError("requests_per_second must be greater than 0")
+        if not burst_size > 0:
+            raise ValueError("burst_size must be greater than 0")
         self.requests_per_second = requests_per_second
         self.burst_size = burst_size
         self.tokens = burst_size  # below 0: that many are booked ahead

@@ -105,6 +105,7 @@ static PyObject *client_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
         return NULL;
     }
     client_link(self);
+    log_check(); /* what the arguments gave reason to warn about */
     return (PyObject *)self;
 }
 

@@ -134,15 +134,15 @@ static int set_directory(inf_route *route, const inf_options *options)
 
 static void warn(const inf_route *route)
 {
-    static inf_log_cause said_plain;
     uint8_t id[16];
     size_t length = strlen(route->agent_id);
     if (length != 36 || inf_id_parse(route->agent_id, length, id) != INF_OK)
-        inf_log(INF_LOG_WARNING, "the agent id \"%.40s\" is not a UUID; a receiver may refuse it", route->agent_id);
+        inf_log(INF_LOG_WARNING,
+                "agent_id \"%.40s\" is not a UUID: a receiver may refuse it; the traces are kept in the journal",
+                route->agent_id);
     if (!inf_url_is_https(route->base_url) && !inf_url_is_loopback(route->base_url))
-        inf_log_once(
-            &said_plain, INF_LOG_WARNING,
-            "the agent's secret and its traces travel unencrypted: the base URL is http:// to another machine");
+        inf_log(INF_LOG_WARNING,
+                "the agent's secret and its traces travel unencrypted: the base URL is http:// to another machine");
 }
 
 int inf_open(inf_client **out, const inf_options *options)

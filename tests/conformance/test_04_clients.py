@@ -358,9 +358,24 @@ def test_send_task_data_validates_nothing(api, server):
     assert server.trace() == {"name": "", "description": "", "current_datetime": "nonsense", "duration": -5.0}
 
 
+@differs("oversized-task", "long texts of a task over 1 MiB are cut, with a note, and the task is sent")
+def test_send_task_data_with_too_long_a_text(api, server):
+    data = task(output_summary="x" * 1_048_577)
+    if PUBLISHED:
+        with pytest.raises(ValidationError) as caught:
+            api("send_task_data", data)
+        assert caught.value.field is None and not server.requests
+    else:
+        assert api("send_task_data", data).success
+        assert len(server.posts[0].body) <= infinium.MAX_PAYLOAD_SIZE
+        sent = server.trace()["output_summary"]
+        assert sent.startswith("xxx") and sent.endswith("trimmed]") and len(data.output_summary) == 1_048_577
+
+
 def test_send_task_data_checks_the_size(api, server):
+    """Too large, and not because of long texts."""
     with pytest.raises(ValidationError) as caught:
-        api("send_task_data", task(output_summary="x" * 1_048_577))
+        api("send_task_data", task(general=infinium.General(tags=["a tag"] * 200_000)))
     assert caught.value.field is None
     assert not server.requests
 

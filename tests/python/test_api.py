@@ -301,16 +301,25 @@ def test_interpreted_result(make, server):
         assert raised.value.field == "task_id"
 
 
-def test_waiting_goes_on_over_404_and_pending(make, server):
-    server.answer = [Answer(404), Answer(body={"interpretedTraceResult": None}), Answer(body=[1]), Answer(body={"interpretedTraceResult": "x"})]
+def test_waiting_goes_on_while_pending(make, server):
+    server.answer = [Answer(body={"interpretedTraceResult": None}), Answer(body=[1]), Answer(body={"interpretedTraceResult": "x"})]
     assert make(server).wait_for_interpretation(TASK, 10, 0.05).data == {"interpretedTraceResult": "x"}
-    assert len(server.asked) == 4
+    assert len(server.asked) == 3
+
+
+def test_waiting_without_time_asks_once(make, server):
+    server.answer = Answer(body={"interpretedTraceResult": None})
+    with pytest.raises(exceptions.InfiniumTimeoutError):
+        make(server).wait_for_interpretation(TASK, 0, 0)
+    assert len(server.asked) == 1
+    server.answer = Answer(body={"interpretedTraceResult": "x"}, delay=0.2)
+    assert make(server).wait_for_interpretation(TASK, 0, 0).data == {"interpretedTraceResult": "x"}
 
 
 @pytest.mark.parametrize(
     "answer",
-    [Answer(body={"a": 1}), Answer(404), Answer(delay=30), Answer(503), Answer(503, headers={"Retry-After": "30"})],
-    ids=["pending", "unknown", "silent", "down", "down for long"],
+    [Answer(body={"a": 1}), Answer(delay=30), Answer(503), Answer(503, headers={"Retry-After": "30"})],
+    ids=["pending", "silent", "down", "down for long"],
 )
 def test_waiting_never_overshoots(make, server, answer):
     server.answer = answer
@@ -321,10 +330,12 @@ def test_waiting_never_overshoots(make, server, answer):
     assert raised.value.timeout_duration == 0.5 and TASK in str(raised.value)
 
 
-def test_waiting_stops_at_real_errors(make, server):
-    server.answer = Answer(401)
-    with pytest.raises(exceptions.AuthenticationError):
+@pytest.mark.parametrize("status, error", [(401, "AuthenticationError"), (404, "NotFoundError")])
+def test_waiting_stops_at_real_errors(make, server, status, error):
+    server.answer = Answer(status)
+    with pytest.raises(getattr(exceptions, error)):
         make(server).wait_for_interpretation(TASK, 10, 0.05)
+    assert len(server.asked) == 1
 
 
 def test_create_task_data(make, server):

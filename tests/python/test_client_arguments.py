@@ -146,3 +146,32 @@ def test_everything_in_all_is_there():
             continue
         assert getattr(infinium, name) is not None
     assert set(infinium.__all__) <= set(dir(infinium))
+
+
+def warnings_of(caplog, *args, **kwargs):
+    caplog.clear()
+    with caplog.at_level("WARNING"):
+        InfiniumClient(*args, **kwargs).close()
+    return [(record.name, record.getMessage()) for record in caplog.records]
+
+
+@pytest.mark.parametrize("url", [
+    "http://localhost/v1", "http://LOCALHOST:8080", "http://127.0.0.1:9/v1", "http://127.3.2.1", "http://[::1]:8080/v1",
+    "https://example.com/v1", "HTTPS://example.com",
+])  # fmt: skip
+def test_a_safe_url_is_not_warned_about(caplog, url):
+    assert warnings_of(caplog, AGENT, SECRET, base_url=url) == []
+
+
+@pytest.mark.parametrize("url", [
+    "http://example.com", "HTTP://127.0.0.1.example.com/v1", "http://localhost.example.com", "http://10.0.0.1:8080/v1",
+    "http://[2001:db8::1]/",
+])  # fmt: skip
+def test_a_secret_over_plain_http_is_warned_about_once(caplog, url):
+    ((name, text),) = warnings_of(caplog, AGENT, SECRET, base_url=url)
+    assert name == "infinium" and "http://" in text and SECRET not in text
+
+
+def test_an_agent_id_that_is_no_uuid_is_warned_about_once(caplog):
+    ((name, text),) = warnings_of(caplog, "my-agent", SECRET, base_url="http://127.0.0.1:9")
+    assert name == "infinium" and "agent_id" in text and "UUID" in text and "my-agent" in text

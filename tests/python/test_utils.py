@@ -120,7 +120,9 @@ def test_payload_size_is_in_bytes_as_sent():
     refused(None, utils.validate_payload_size, {"a": "x" * (1048577 - overhead)})
     utils.validate_payload_size({"a": "\u4e2d" * 340_000})  # 1,020,000 bytes; 2,040,000 if it were escaped
     refused(None, utils.validate_payload_size, {"a": "\u4e2d" * 350_000})
-    utils.validate_payload_size({"a": object(), "b": math.nan})
+    utils.validate_payload_size({"a": "\ud800", "b": math.nan})
+    with pytest.raises(TypeError):
+        utils.validate_payload_size({"a": object()})
 
 
 def test_coerce_section_keeps_unknown_keys():
@@ -218,7 +220,7 @@ def test_setup_logging(monkeypatch):
     asked = {}
     monkeypatch.setattr(logging, "basicConfig", lambda **k: asked.update(k))
     utils.setup_logging("debug", "%(message)s")
-    assert asked == {"level": logging.DEBUG, "format": "%(message)s"}
+    assert asked.pop("datefmt") and asked == {"level": logging.DEBUG, "format": "%(message)s"}
     with pytest.raises(AttributeError):
         utils.setup_logging("nonsense")
 
