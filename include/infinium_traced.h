@@ -13,7 +13,9 @@
  *
  * Input and output are JSON text: strings, numbers and booleans as themselves, a pointer as its address, anything else
  * as its size. What is longer than 3,000 bytes of input or 8,000 of output is cut. `client` is evaluated at each call;
- * NULL calls the function untraced. The only names added to the program are the function's own and the same with
+ * NULL calls the function untraced. In C++ an exception that leaves the function is the trace's error and goes on; a
+ * longjmp() past the function leaves its trace open. The only names added to the program are the function's own and the
+ * same with
  * `_inf_body_` behind it. C11 (_Generic) and C++ (overloads); GCC and Clang. */
 #ifndef INFINIUM_TRACED_H
 #define INFINIUM_TRACED_H
@@ -54,27 +56,123 @@ INF_API void inf_traced_end_(struct inf_traced_ *call);
 #endif
 
 #ifdef __cplusplus
-inline enum inf_kind_ inf_kind_of_(const bool &) { return INF_KIND_BOOL_; }
-inline enum inf_kind_ inf_kind_of_(const char &) { return INF_KIND_CHAR_; }
-inline enum inf_kind_ inf_kind_of_(const signed char &) { return INF_KIND_SIGNED_; }
-inline enum inf_kind_ inf_kind_of_(const short &) { return INF_KIND_SIGNED_; }
-inline enum inf_kind_ inf_kind_of_(const int &) { return INF_KIND_SIGNED_; }
-inline enum inf_kind_ inf_kind_of_(const long &) { return INF_KIND_SIGNED_; }
-inline enum inf_kind_ inf_kind_of_(const long long &) { return INF_KIND_SIGNED_; }
-inline enum inf_kind_ inf_kind_of_(const unsigned char &) { return INF_KIND_UNSIGNED_; }
-inline enum inf_kind_ inf_kind_of_(const unsigned short &) { return INF_KIND_UNSIGNED_; }
-inline enum inf_kind_ inf_kind_of_(const unsigned int &) { return INF_KIND_UNSIGNED_; }
-inline enum inf_kind_ inf_kind_of_(const unsigned long &) { return INF_KIND_UNSIGNED_; }
-inline enum inf_kind_ inf_kind_of_(const unsigned long long &) { return INF_KIND_UNSIGNED_; }
-inline enum inf_kind_ inf_kind_of_(const float &) { return INF_KIND_FLOATING_; }
-inline enum inf_kind_ inf_kind_of_(const double &) { return INF_KIND_FLOATING_; }
-inline enum inf_kind_ inf_kind_of_(const long double &) { return INF_KIND_FLOATING_; }
-inline enum inf_kind_ inf_kind_of_(char *const &) { return INF_KIND_STRING_; }
-inline enum inf_kind_ inf_kind_of_(const char *const &) { return INF_KIND_STRING_; }
-template <typename T> inline enum inf_kind_ inf_kind_of_(T *const &) { return INF_KIND_POINTER_; }
-template <typename T> inline enum inf_kind_ inf_kind_of_(const T &) { return INF_KIND_OTHER_; }
+inline enum inf_kind_ inf_kind_of_(const bool &)
+{
+    return INF_KIND_BOOL_;
+}
+inline enum inf_kind_ inf_kind_of_(const char &)
+{
+    return INF_KIND_CHAR_;
+}
+inline enum inf_kind_ inf_kind_of_(const signed char &)
+{
+    return INF_KIND_SIGNED_;
+}
+inline enum inf_kind_ inf_kind_of_(const short &)
+{
+    return INF_KIND_SIGNED_;
+}
+inline enum inf_kind_ inf_kind_of_(const int &)
+{
+    return INF_KIND_SIGNED_;
+}
+inline enum inf_kind_ inf_kind_of_(const long &)
+{
+    return INF_KIND_SIGNED_;
+}
+inline enum inf_kind_ inf_kind_of_(const long long &)
+{
+    return INF_KIND_SIGNED_;
+}
+inline enum inf_kind_ inf_kind_of_(const unsigned char &)
+{
+    return INF_KIND_UNSIGNED_;
+}
+inline enum inf_kind_ inf_kind_of_(const unsigned short &)
+{
+    return INF_KIND_UNSIGNED_;
+}
+inline enum inf_kind_ inf_kind_of_(const unsigned int &)
+{
+    return INF_KIND_UNSIGNED_;
+}
+inline enum inf_kind_ inf_kind_of_(const unsigned long &)
+{
+    return INF_KIND_UNSIGNED_;
+}
+inline enum inf_kind_ inf_kind_of_(const unsigned long long &)
+{
+    return INF_KIND_UNSIGNED_;
+}
+inline enum inf_kind_ inf_kind_of_(const float &)
+{
+    return INF_KIND_FLOATING_;
+}
+inline enum inf_kind_ inf_kind_of_(const double &)
+{
+    return INF_KIND_FLOATING_;
+}
+inline enum inf_kind_ inf_kind_of_(const long double &)
+{
+    return INF_KIND_FLOATING_;
+}
+inline enum inf_kind_ inf_kind_of_(char *const &)
+{
+    return INF_KIND_STRING_;
+}
+inline enum inf_kind_ inf_kind_of_(const char *const &)
+{
+    return INF_KIND_STRING_;
+}
+template <typename T> inline enum inf_kind_ inf_kind_of_(T *const &)
+{
+    return INF_KIND_POINTER_;
+}
+template <typename T> inline enum inf_kind_ inf_kind_of_(const T &)
+{
+    return __is_enum(T) ? INF_KIND_SIGNED_ : INF_KIND_OTHER_;
+}
 #define INF_KIND_OF_(value) inf_kind_of_(value)
+
+#if defined(__cpp_exceptions)
+#include <cstdlib>
+#include <cxxabi.h>
+#include <exception>
+#include <typeinfo>
+
+/* In a handler: records what was thrown and throws it on. */
+[[noreturn]] inline void inf_traced_thrown_(struct inf_traced_ *call)
+{
+    const std::type_info *type = abi::__cxa_current_exception_type();
+    int status = -1;
+    char *name = type ? abi::__cxa_demangle(type->name(), nullptr, nullptr, &status) : nullptr;
+    try {
+        throw;
+    } catch (const std::exception &e) {
+        inf_exception_(call->trace, nullptr, name ? name : "std::exception", e.what());
+        std::free(name);
+        throw;
+    } catch (...) {
+        inf_exception_(call->trace, nullptr, name ? name : "exception", nullptr);
+        std::free(name);
+        throw;
+    }
+}
+#define INF_TRY_ try {
+#define INF_CATCH_                                                                                                     \
+    }                                                                                                                  \
+    catch (...)                                                                                                        \
+    {                                                                                                                  \
+        inf_traced_thrown_(&inf_call_);                                                                                \
+    }
 #else
+#define INF_TRY_
+#define INF_CATCH_
+#endif
+#else
+#define INF_TRY_
+#define INF_CATCH_
+/* What no other case names: 5 is GCC's and Clang's class of pointers. */
 #define INF_KIND_OF_(value)                                                                                            \
     _Generic((value),                                                                                                  \
         _Bool: INF_KIND_BOOL_,                                                                                         \
@@ -94,9 +192,7 @@ template <typename T> inline enum inf_kind_ inf_kind_of_(const T &) { return INF
         long double: INF_KIND_FLOATING_,                                                                               \
         char *: INF_KIND_STRING_,                                                                                      \
         const char *: INF_KIND_STRING_,                                                                                \
-        void *: INF_KIND_POINTER_,                                                                                     \
-        const void *: INF_KIND_POINTER_,                                                                               \
-        default: INF_KIND_OTHER_)
+        default: (__builtin_classify_type(value) == 5 ? INF_KIND_POINTER_ : INF_KIND_OTHER_))
 #endif
 
 #define INF_PARAMETER_(type, name) type name
@@ -129,9 +225,10 @@ template <typename T> inline enum inf_kind_ inf_kind_of_(const T &) { return INF
         struct inf_traced_ inf_call_ __attribute__((cleanup(inf_traced_end_)));                                        \
         inf_traced_begin_(&inf_call_, (client), (name), #function);                                                    \
         INF_EACH_##n##_(INF_CAPTURE_, INF_NOTHING_, __VA_ARGS__) inf_traced_run_(&inf_call_);                          \
-        type inf_result_ = function##_inf_body_(INF_EACH_##n##_(INF_ARGUMENT_, INF_COMMA_, __VA_ARGS__));              \
+        INF_TRY_ type inf_result_ = function##_inf_body_(INF_EACH_##n##_(INF_ARGUMENT_, INF_COMMA_, __VA_ARGS__));     \
         inf_traced_result_(&inf_call_, INF_KIND_OF_(inf_result_), (const void *)&inf_result_, sizeof(inf_result_));    \
         return inf_result_;                                                                                            \
+        INF_CATCH_                                                                                                     \
     }                                                                                                                  \
     static type function##_inf_body_(INF_EACH_##n##_(INF_PARAMETER_, INF_COMMA_, __VA_ARGS__))
 
@@ -143,7 +240,8 @@ template <typename T> inline enum inf_kind_ inf_kind_of_(const T &) { return INF
         struct inf_traced_ inf_call_ __attribute__((cleanup(inf_traced_end_)));                                        \
         inf_traced_begin_(&inf_call_, (client), (name), #function);                                                    \
         INF_EACH_##n##_(INF_CAPTURE_, INF_NOTHING_, __VA_ARGS__) inf_traced_run_(&inf_call_);                          \
-        function##_inf_body_(INF_EACH_##n##_(INF_ARGUMENT_, INF_COMMA_, __VA_ARGS__));                                 \
+        INF_TRY_ function##_inf_body_(INF_EACH_##n##_(INF_ARGUMENT_, INF_COMMA_, __VA_ARGS__));                        \
+        INF_CATCH_                                                                                                     \
     }                                                                                                                  \
     static void function##_inf_body_(INF_EACH_##n##_(INF_PARAMETER_, INF_COMMA_, __VA_ARGS__))
 
@@ -156,9 +254,10 @@ template <typename T> inline enum inf_kind_ inf_kind_of_(const T &) { return INF
         struct inf_traced_ inf_call_ __attribute__((cleanup(inf_traced_end_)));                                        \
         inf_traced_begin_(&inf_call_, (client), (name), #function);                                                    \
         inf_traced_run_(&inf_call_);                                                                                   \
-        type inf_result_ = function##_inf_body_();                                                                     \
+        INF_TRY_ type inf_result_ = function##_inf_body_();                                                            \
         inf_traced_result_(&inf_call_, INF_KIND_OF_(inf_result_), (const void *)&inf_result_, sizeof(inf_result_));    \
         return inf_result_;                                                                                            \
+        INF_CATCH_                                                                                                     \
     }                                                                                                                  \
     static type function##_inf_body_(void)
 #define INF_TRACED_5_(...) INF_DEFINE_(1, __VA_ARGS__)
@@ -178,7 +277,8 @@ template <typename T> inline enum inf_kind_ inf_kind_of_(const T &) { return INF
         struct inf_traced_ inf_call_ __attribute__((cleanup(inf_traced_end_)));                                        \
         inf_traced_begin_(&inf_call_, (client), (name), #function);                                                    \
         inf_traced_run_(&inf_call_);                                                                                   \
-        function##_inf_body_();                                                                                        \
+        INF_TRY_ function##_inf_body_();                                                                               \
+        INF_CATCH_                                                                                                     \
     }                                                                                                                  \
     static void function##_inf_body_(void)
 #define INF_TRACED_VOID_4_(...) INF_DEFINE_VOID_(1, __VA_ARGS__)

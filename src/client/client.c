@@ -1,6 +1,8 @@
 /* Opening and closing a client: options, environment, validation. See infinium.h. */
 #include "client/client.h"
 
+#include "client/backtrace.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -170,6 +172,7 @@ int inf_open(inf_client **out, const inf_options *options)
     }
     warn(&client->route);
     inf_sender_init();
+    inf_backtrace_prepare();
     if (inf_route_has_leftovers(&client->route))
         inf_route_start(&client->route);
     *out = client;

@@ -1,6 +1,6 @@
-/* Thread-local state of the C API: a stack of open traces (linked through `previous`) and a short list of spare trace
- * objects, whose buffers make the steady state free of allocations. Spare objects are freed when the thread ends; a
- * buffer that one unusually large trace has blown up is not kept. */
+/* Thread-local state of the C API: a stack of open traces and one of open steps (both linked through `previous`) and a
+ * short list of spare trace objects, whose buffers make the steady state free of allocations. Spare objects are freed
+ * when the thread ends; a buffer that one unusually large trace has blown up is not kept. */
 #include "client/context.h"
 
 #include <pthread.h>
@@ -12,6 +12,8 @@
 
 struct context {
     inf_trace *current;
+    inf_step *step;
+    inf_context set;  /* what inf_context_set() made current: held until the next one */
     inf_trace *spare; /* linked through `previous` */
     unsigned spares;
     bool registered;
@@ -25,6 +27,7 @@ static bool have_key;
 static void thread_ends(void *value)
 {
     struct context *c = value;
+    (void)inf_context_set(INF_CONTEXT_NONE);
     while (c->spare) {
         inf_trace *trace = c->spare;
         c->spare = trace->previous;
@@ -45,6 +48,14 @@ static void free_trace(inf_trace *trace)
     inf_os.free(trace);
 }
 
+static void register_thread(void)
+{
+    context.registered = true;
+    pthread_once(&once, make_key);
+    if (!have_key || pthread_setspecific(key, &context) != 0)
+        context.spares = MAX_SPARE;
+}
+
 inf_trace *inf_context_take(void)
 {
     inf_trace *trace = context.spare;
@@ -58,12 +69,8 @@ inf_trace *inf_context_take(void)
 
 void inf_context_give(inf_trace *trace)
 {
-    if (!context.registered) {
-        context.registered = true;
-        pthread_once(&once, make_key);
-        if (!have_key || pthread_setspecific(key, &context) != 0)
-            context.spares = MAX_SPARE;
-    }
+    if (!context.registered)
+        register_thread();
     if (context.spares >= MAX_SPARE || trace->capacity > MAX_SPARE_BYTES) {
         free_trace(trace);
         return;
@@ -75,6 +82,9 @@ void inf_context_give(inf_trace *trace)
 
 void inf_context_push(inf_trace *trace)
 {
+    trace->shared = false;
+    trace->ended = false;
+    atomic_store_explicit(&trace->holds, 1, memory_order_relaxed);
     trace->previous = context.current;
     context.current = trace;
 }
@@ -84,12 +94,106 @@ void inf_context_pop(inf_trace *trace)
     for (inf_trace **place = &context.current; *place; place = &(*place)->previous) {
         if (*place == trace) {
             *place = trace->previous;
-            return;
+            break;
         }
     }
+    if (context.set.trace == trace) {
+        context.set.trace = NULL;
+        inf_context_release(trace);
+    }
+}
+
+void inf_context_push_step(inf_step *step)
+{
+    step->previous = context.step;
+    context.step = step;
+}
+
+void inf_context_pop_step(inf_step *step)
+{
+    for (inf_step **place = &context.step; *place; place = &(*place)->previous) {
+        if (*place == step) {
+            *place = step->previous;
+            break;
+        }
+    }
+    if (context.set.step == step) {
+        context.set.step = NULL;
+        inf_context_release_step(step);
+    }
+}
+
+inf_step *inf_context_step(void)
+{
+    return context.step;
+}
+
+void inf_context_share(inf_trace *trace)
+{
+    if (trace->shared || trace->sampled_out)
+        return;
+    if (pthread_mutex_init(&trace->lock, NULL) == 0)
+        trace->shared = true;
+}
+
+void inf_context_hold(inf_trace *trace)
+{
+    atomic_fetch_add_explicit(&trace->holds, 1, memory_order_relaxed);
+}
+
+void inf_context_release(inf_trace *trace)
+{
+    /* Alone, nobody else can come to hold it: no need for a locked instruction on the hot path. */
+    if (atomic_load_explicit(&trace->holds, memory_order_acquire) != 1 &&
+        atomic_fetch_sub_explicit(&trace->holds, 1, memory_order_acq_rel) != 1)
+        return;
+    if (trace->shared) {
+        (void)pthread_mutex_destroy(&trace->lock);
+        trace->shared = false;
+    }
+    inf_context_give(trace);
+}
+
+void inf_context_release_step(inf_step *step)
+{
+    if (atomic_fetch_sub_explicit(&step->holds, 1, memory_order_acq_rel) != 1)
+        return;
+    if (step->fields)
+        inf_context_give(step->fields);
+    inf_context_release(step->trace);
+    inf_os.free(step);
 }
 
 inf_trace *inf_current(void)
 {
     return context.current;
+}
+
+inf_context inf_context_get(void)
+{
+    /* What is beneath may become current where the trace ends. */
+    for (inf_trace *t = context.current; t; t = t->previous)
+        inf_context_share(t);
+    return (inf_context){context.current, context.step};
+}
+
+inf_context inf_context_set(inf_context c)
+{
+    inf_context before = inf_context_get();
+    inf_context held = context.set;
+    if (!context.registered)
+        register_thread();
+    /* `before` stays usable although this thread lets go of it: what is not held here was begun here and is open. */
+    if (c.trace)
+        inf_context_hold(c.trace);
+    if (c.step)
+        atomic_fetch_add_explicit(&c.step->holds, 1, memory_order_relaxed);
+    context.set = c;
+    context.current = c.trace;
+    context.step = c.step;
+    if (held.step)
+        inf_context_release_step(held.step);
+    if (held.trace)
+        inf_context_release(held.trace);
+    return before;
 }

@@ -224,6 +224,23 @@ void inf_trace_group_end(inf_trace *t, uint32_t mark)
     put_u32(t->fields + mark + 1, t->head.fields_length - mark - INF_FIELD_HEADER);
 }
 
+bool inf_trace_insert_text(inf_trace *t, uint32_t group, uint8_t tag, const char *text, size_t length)
+{
+    if (group == NO_GROUP || !recording(t) || length > LIMIT || !reserve(t, INF_FIELD_HEADER + length, LIMIT))
+        return false;
+    uint32_t inner;
+    memcpy(&inner, t->fields + group + 1, sizeof(inner));
+    uint8_t *at = t->fields + group + INF_FIELD_HEADER + inner;
+    uint32_t added = INF_FIELD_HEADER + (uint32_t)length;
+    memmove(at + added, at, (size_t)(t->fields + t->head.fields_length - at));
+    at[0] = tag;
+    put_u32(at + 1, (uint32_t)length);
+    memcpy(at + INF_FIELD_HEADER, text, length);
+    put_u32(t->fields + group + 1, inner + added);
+    t->head.fields_length += added;
+    return true;
+}
+
 void inf_trace_publish(inf_trace *t)
 {
     if (!recording(t) || !mine(t))
@@ -271,6 +288,8 @@ uint64_t inf_trace_elapsed_ns(const inf_trace *t)
 void inf_trace_clear(inf_trace *t)
 {
     inf_os.free(t->fields);
+    inf_os.free(t->backtraces);
+    t->backtraces = NULL;
     t->fields = NULL;
     t->capacity = 0;
     t->head.fields_length = 0;

@@ -7,6 +7,8 @@
 #ifndef INF_CLIENT_TRACE_H
 #define INF_CLIENT_TRACE_H
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -25,8 +27,15 @@ struct inf_trace {
     uint32_t capacity;
     uint32_t published; /* how much of fields is in the journal already; 0: no BEGIN yet */
     uint32_t fork_generation;
-    bool sampled_out;    /* records nothing */
-    inf_trace *previous; /* C only: the thread's trace before this one */
+    bool sampled_out; /* records nothing */
+
+    /* Of the C API only (context.h). */
+    inf_trace *previous; /* the thread's trace before this one */
+    bool shared;         /* several threads may use it: `lock` guards it */
+    bool ended;
+    atomic_uint holds; /* who may still look at it; the last one gives it back */
+    pthread_mutex_t lock;
+    struct inf_backtraces *backtraces; /* return addresses that have no names yet (backtrace.h) */
 };
 
 /* Prepares `t` (zeroed before its first use) for a new trace: id, clocks, parent, and `fields` (static fields encoded
@@ -56,9 +65,9 @@ void inf_trace_finish(inf_trace *t, enum inf_status status);
 /* Nanoseconds since the trace's start. */
 uint64_t inf_trace_elapsed_ns(const inf_trace *t);
 
-/* The trace as the JSON body that would be sent (published fields; with_extras: the batch wire's too), for auto_send
- * off and tests. malloc'ed, NUL-terminated, the caller frees; NULL without memory. */
-char *inf_trace_json(const inf_trace *t, bool with_extras, size_t *length);
+/* Inserts a text field at the end of a group (a mark of inf_trace_group()) that lies directly in the trace. Nothing may
+ * be published after it but the END record. False when there is no room. */
+bool inf_trace_insert_text(inf_trace *t, uint32_t group, uint8_t tag, const char *text, size_t length);
 
 /* Frees the buffer. */
 void inf_trace_clear(inf_trace *t);

@@ -8,6 +8,7 @@
 
 #include "base/utf8.h"
 #include "client/context.h"
+#include "client/text.h"
 #include "client/trace.h"
 
 #define NAME_LIMIT 500u
@@ -183,7 +184,7 @@ void inf_traced_begin_(struct inf_traced_ *call, inf_client *client, const char 
         return;
     const inf_trace *parent = inf_current();
     inf_trace_start(t, client, parent ? parent->head.trace_id : NULL, NULL, 0);
-    inf_trace_add_text(t, INF_TAG_NAME, name, strnlen(name, NAME_LIMIT));
+    inf_text_add_string(t, INF_TAG_NAME, name ? name : function, NAME_LIMIT);
     inf_trace_add_text(t, INF_TAG_FUNCTION, function, strlen(function));
     inf_trace_add_text(t, INF_TAG_SDK_VERSION, INF_VERSION, sizeof(INF_VERSION) - 1);
     inf_context_push(t);
@@ -218,11 +219,13 @@ void inf_traced_result_(struct inf_traced_ *call, enum inf_kind_ kind, const voi
 {
     if (!call->trace)
         return;
+    inf_context_lock(call->trace);
     open_text(call, INF_TAG_OUTPUT, OUTPUT_LIMIT);
-    if (!call->to)
-        return;
-    bool whole = put_value(call, kind, at, size);
-    close_text(call, whole);
+    if (call->to) {
+        bool whole = put_value(call, kind, at, size);
+        close_text(call, whole);
+    }
+    inf_context_unlock(call->trace);
 }
 
 void inf_traced_end_(struct inf_traced_ *call)

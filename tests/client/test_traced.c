@@ -48,9 +48,10 @@ static INF_TRACED(client, "eight", double, eight, (char, a), (double, b), (pair,
                   (const int, f), (_Bool, g), (const char *, h))
 {
     (void)a, (void)b, (void)c, (void)d, (void)e, (void)f, (void)g, (void)h;
-    assert_string_equal(field(inf_current(), INF_TAG_INPUT),
-                        "{\"a\": \"c\", \"b\": 0.5, \"c\": \"<8 bytes>\", \"d\": \"0x10\", \"e\": 18446744073709551615, "
-                        "\"f\": 7, \"g\": true, \"h\": null}");
+    assert_string_equal(
+        field(inf_current(), INF_TAG_INPUT),
+        "{\"a\": \"c\", \"b\": 0.5, \"c\": \"<8 bytes>\", \"d\": \"0x10\", \"e\": 18446744073709551615, "
+        "\"f\": 7, \"g\": true, \"h\": null}");
     return b * 3;
 }
 
