@@ -5,6 +5,7 @@
  * that was reserved by then but not written is not covered, although the tail was past it. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/os.h"
@@ -67,16 +68,24 @@ static int sync_segment(inf_journal *j, uint32_t index, uint32_t from)
     return error;
 }
 
+/* The names of the segments; the first time also those of the writer, of the journal's directory in its parent, and so
+ * on: any of them may have been made a moment ago, by this process or by another. */
 static int sync_names(inf_journal *j)
 {
     int error = sync_path(j->path, O_RDONLY | O_DIRECTORY, false);
     if (error || j->parent_synced)
         return error;
-    char parent[PATH_MAX];
-    size_t length = strlen(j->path) - WRITER_NAME - 1;
-    memcpy(parent, j->path, length);
-    parent[length] = '\0';
-    error = sync_path(length ? parent : "/", O_RDONLY | O_DIRECTORY, false);
+    char path[PATH_MAX];
+    snprintf(path, sizeof(path), "%s", j->path);
+    bool ours = true;
+    for (char *slash; !error && (slash = strrchr(path, '/')); ours = false) {
+        *slash = '\0';
+        error = sync_path(*path ? path : "/", O_RDONLY | O_DIRECTORY, false);
+        if (!ours && (error == INF_EACCES || error == INF_EINVAL || error == INF_ENOTFOUND)) {
+            error = INF_OK; /* what cannot even be read was not made by this user */
+            break;
+        }
+    }
     j->parent_synced = error == INF_OK;
     return error;
 }
