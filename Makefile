@@ -57,7 +57,7 @@ clean: ## remove everything that was built, the virtual environment too
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "  Variables: PYTHON=python3.12, JOBS=4, SUITES='c python e2e browser' (make test), DEMO_OPTIONS='--listen 127.0.0.1:8080' (make demo)"
+	@echo "  Variables: PYTHON=python3.12, JOBS=4, SUITES='c python conformance e2e browser' (make test), DEMO_OPTIONS='--listen 127.0.0.1:8080' (make demo)"
 
 install-python: $(STAMPS)/wheel
 
@@ -69,7 +69,7 @@ $(STAMPS)/examples: examples/requirements.txt $(STAMPS)/venv
 	$(VPYTHON) -m pip install -q -r examples/requirements.txt
 	@touch $@
 
-$(STAMPS)/tests: tests/requirements.txt $(STAMPS)/venv
+$(STAMPS)/tests: tests/requirements.txt tests/conformance/requirements-ours.txt $(STAMPS)/venv
 	$(VPYTHON) -m pip install -q -r tests/requirements.txt
 	@touch $@
 
