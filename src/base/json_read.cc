@@ -11,6 +11,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "base/json_number.h"
 #include "base/json_write.h"
 #include "infinium.h"
 
@@ -86,17 +87,10 @@ static const char *reason_of(simdjson::error_code code)
     }
 }
 
-static int parse(inf_json *parser, const void *text, size_t length, unsigned max_depth, bool copy, inf_json_value *root)
+static simdjson::error_code parse_once(inf_json *parser, const void *text, size_t length, size_t depth, bool copy,
+                                       inf_json_value *root)
 {
-    if (max_depth == 0)
-        max_depth = INF_JSON_DEPTH;
-    if (length > INT32_MAX) {
-        parser->reason = reason_of(simdjson::CAPACITY);
-        return INF_E2BIG;
-    }
     simdjson::error_code code = simdjson::SUCCESS;
-    /* simdjson counts the document itself as one level, and does not count an empty array or object. */
-    size_t depth = static_cast<size_t>(max_depth) + 1;
     if (parser->parser.capacity() < length || parser->parser.max_depth() != depth || parser->parser.capacity() == 0)
         code = parser->parser.allocate(length < 4096 ? 4096 : length, depth);
     if (code == simdjson::SUCCESS) {
@@ -105,6 +99,38 @@ static int parse(inf_json *parser, const void *text, size_t length, unsigned max
         if (code == simdjson::SUCCESS)
             *root = value_of(element);
     }
+    return code;
+}
+
+/* simdjson refuses a document for one number that is too large. Such numbers are read as strings. */
+static simdjson::error_code parse_large_numbers(inf_json *parser, const void *text, size_t length, size_t depth,
+                                                inf_json_value *root)
+{
+    simdjson::error_code code = simdjson::NUMBER_ERROR;
+    inf_buf quoted;
+    inf_buf_init(&quoted, 2 * length + INF_JSON_PADDING);
+    size_t count = inf_json_quote_numbers(&quoted, text, length);
+    if (inf_buf_reserve(&quoted, INF_JSON_PADDING) != 0)
+        code = quoted.error == INF_ENOMEM ? simdjson::MEMALLOC : simdjson::CAPACITY;
+    else if (count > 0)
+        code = parse_once(parser, quoted.data, quoted.length, depth, false, root);
+    inf_buf_free(&quoted);
+    return code;
+}
+
+static int parse(inf_json *parser, const void *text, size_t length, unsigned max_depth, bool copy, inf_json_value *root)
+{
+    if (max_depth == 0)
+        max_depth = INF_JSON_DEPTH;
+    if (length > INT32_MAX) {
+        parser->reason = reason_of(simdjson::CAPACITY);
+        return INF_E2BIG;
+    }
+    /* simdjson counts the document itself as one level, and does not count an empty array or object. */
+    size_t depth = static_cast<size_t>(max_depth) + 1;
+    simdjson::error_code code = parse_once(parser, text, length, depth, copy, root);
+    if (code == simdjson::NUMBER_ERROR)
+        code = parse_large_numbers(parser, text, length, depth, root);
     parser->reason = reason_of(code);
     return error_of(code);
 }

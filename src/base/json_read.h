@@ -1,6 +1,6 @@
 /* Reads JSON: a whole document is parsed and checked (grammar, UTF-8, depth), then walked. A parser is reused from
  * document to document and keeps its memory. One thread at a time per parser; values belong to the parser and are valid
- * until its next parse. Text comes out unescaped. Of two members with one key, the look-ups find the first. */
+ * until its next parse. Text comes out unescaped. A number that neither 64 bits nor a double hold is read as a string. Of two members with one key, the look-ups find the first. */
 #ifndef INF_BASE_JSON_READ_H
 #define INF_BASE_JSON_READ_H
 

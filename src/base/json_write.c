@@ -70,8 +70,20 @@ static void put_escaped(inf_buf *b, uint8_t c)
 
 static void put_quoted(inf_buf *b, const uint8_t *p, size_t length)
 {
-    inf_buf_put_byte(b, '"');
-    for (size_t i = 0; i < length;) {
+    size_t plain = plain_prefix(p, length);
+    if (inf_buf_reserve(b, plain + 2))
+        return;
+    uint8_t *out = b->data + b->length;
+    *out = '"';
+    if (plain > 0)
+        memcpy(out + 1, p, plain);
+    b->length += plain + 1;
+    if (plain == length) {
+        out[plain + 1] = '"';
+        b->length++;
+        return;
+    }
+    for (size_t i = plain; i < length;) {
         size_t n = plain_prefix(p + i, length - i);
         inf_buf_put(b, p + i, n);
         i += n;
@@ -161,6 +173,19 @@ void inf_json_put_double(inf_json_writer *w, double value)
             break;
     }
     put_number_text(w->out, text);
+}
+
+void inf_json_put_thousandths(inf_json_writer *w, uint64_t thousandths)
+{
+    if (thousandths >= 1000000000000000u) { /* more digits than a double surely keeps */
+        inf_json_put_double(w, (double)thousandths / 1000.0);
+        return;
+    }
+    inf_json_separate(w);
+    unsigned fraction = (unsigned)(thousandths % 1000);
+    char digits[4] = {'.', (char)('0' + fraction / 100), (char)('0' + fraction / 10 % 10), (char)('0' + fraction % 10)};
+    inf_buf_put_u64(w->out, thousandths / 1000);
+    inf_buf_put(w->out, digits, fraction % 10 ? 4 : fraction % 100 ? 3 : 2);
 }
 
 void inf_json_put_fixed(inf_json_writer *w, double value, unsigned digits)

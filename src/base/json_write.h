@@ -69,9 +69,23 @@ void inf_json_put_string(inf_json_writer *w, const void *text, size_t length);
 void inf_json_put_text(inf_json_writer *w, const char *text);
 
 void inf_json_key_n(inf_json_writer *w, const void *key, size_t length);
+
+/* A name of ours, in which there is nothing to escape. */
 static inline void inf_json_key(inf_json_writer *w, const char *key)
 {
-    inf_json_key_n(w, key, strlen(key));
+    size_t length = strlen(key);
+    inf_buf *out = w->out;
+    if (inf_buf_reserve(out, length + 4))
+        return;
+    uint8_t *p = out->data + out->length;
+    if (w->comma)
+        *p++ = ',';
+    *p++ = '"';
+    memcpy(p, key, length);
+    p[length] = '"';
+    p[length + 1] = ':';
+    out->length = (size_t)(p + length + 2 - out->data);
+    w->comma = false;
 }
 
 void inf_json_put_i64(inf_json_writer *w, int64_t value);
@@ -79,6 +93,10 @@ void inf_json_put_u64(inf_json_writer *w, uint64_t value);
 
 /* The shortest text that reads back as the same value; NaN and infinities, which JSON has not, give null. */
 void inf_json_put_double(inf_json_writer *w, double value);
+
+/* Thousandths as a floating-point number: the text that inf_json_put_double(w, thousandths / 1000.0) writes, for less.
+ */
+void inf_json_put_thousandths(inf_json_writer *w, uint64_t thousandths);
 
 /* `digits` (0 to 9) digits after the point, rounded; for durations in seconds and the like. */
 void inf_json_put_fixed(inf_json_writer *w, double value, unsigned digits);

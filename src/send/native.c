@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/id.h"
+#include "base/json_number.h"
 #include "base/json_write.h"
 #include "base/os.h"
 #include "base/utf8.h"
@@ -121,11 +122,13 @@ static void integer(inf_json_writer *w, const char *key, int64_t value)
     inf_json_put_i64(w, value);
 }
 
-/* JSON that a caller made. A line end in it can only be white space, and a body is one line. */
+/* JSON that a caller made. A line end in it can only be white space, and a body is one line. A number that not every
+ * reader takes goes as a string: it must not cost the whole trace. */
 static void raw(inf_json_writer *w, const inf_field *field)
 {
-    size_t start = w->out->length + w->comma;
-    inf_json_put_raw(w, field->data, field->length);
+    inf_json_separate(w);
+    size_t start = w->out->length;
+    inf_json_quote_numbers(w->out, field->data, field->length);
     if (w->out->error)
         return;
     for (size_t i = start; i < w->out->length; i++)
@@ -619,7 +622,7 @@ static void put_summary(inf_json_writer *w, const struct parts *p)
     if (!put_raw(w, p, "duration")) {
         uint64_t ms = (p->head->duration_ns + 500000) / 1000000;
         inf_json_key(w, "duration");
-        inf_json_put_double(w, (double)ms / 1000.0);
+        inf_json_put_thousandths(w, ms);
     }
     if (!put_raw(w, p, "input_summary") && has(&p->input))
         text(w, "input_summary", &p->input);

@@ -2,8 +2,10 @@
 
 #include <locale.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "base/json_number.h"
 #include "base/json_read.h"
 #include "base/json_write.h"
 #include "infinium.h"
@@ -84,7 +86,7 @@ static void test_write_structure(void **state)
     inf_json_end_object(&w);
     inf_json_put_raw(&w, "[1]", 3);
     inf_json_end_array(&w);
-    inf_json_key(&w, "k\"");
+    inf_json_key_n(&w, "k\"", 2);
     inf_json_put_fixed(&w, 1.23456, 3);
     inf_json_end_object(&w);
     assert_int_equal(b.error, 0);
@@ -121,6 +123,81 @@ static void check_doubles(void)
         assert_string_equal(inf_buf_text(&b), cases[i].json);
         inf_buf_free(&b);
     }
+}
+
+static void test_thousandths_as_doubles(void **state)
+{
+    static const uint64_t cases[] = {0,
+                                     1,
+                                     10,
+                                     12,
+                                     100,
+                                     120,
+                                     999,
+                                     1000,
+                                     1001,
+                                     1500,
+                                     123456,
+                                     1700000000123,
+                                     999999999999999,
+                                     1000000000000000,
+                                     18446744073709551615u};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        inf_buf a, b;
+        inf_buf_init(&a, 100);
+        inf_buf_init(&b, 100);
+        inf_json_writer w = inf_json_writer_on(&a);
+        inf_json_put_thousandths(&w, cases[i]);
+        w = inf_json_writer_on(&b);
+        inf_json_put_double(&w, (double)cases[i] / 1000.0);
+        assert_string_equal(inf_buf_text(&a), inf_buf_text(&b));
+        inf_buf_free(&a);
+        inf_buf_free(&b);
+    }
+}
+
+static void test_numbers_that_are_too_large(void **state)
+{
+    static const struct {
+        const char *text;
+        bool fits;
+    } cases[] = {
+        {"0", true},
+        {"18446744073709551615", true},
+        {"18446744073709551616", false},
+        {"-9223372036854775808", true},
+        {"-9223372036854775809", false},
+        {"100000000000000000000000", false},
+        {"1.7976931348623157e308", true},
+        {"1.7976931348623159e+308", false},
+        {"-17976931348623157e292", true},
+        {"0.0001e312", true},
+        {"1e309", false},
+        {"-1E999999999999999", false},
+        {"1e-999999999999999", true},
+        {"0.0e999", true},
+        {"100000000000000000000000.0", true},
+    };
+    (void)state;
+    inf_json *parser = inf_json_new();
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char text[128];
+        inf_json_value root, value;
+        assert_int_equal(inf_json_number_fits(cases[i].text, strlen(cases[i].text)), cases[i].fits);
+        snprintf(text, sizeof(text), "{\"a 1e999 \\\"\":[%s , 1],\"b\":%s}", cases[i].text, cases[i].text);
+        assert_int_equal(inf_json_parse(parser, text, strlen(text), 0, &root), 0);
+        assert_true(inf_json_get(root, "b", &value));
+        const char *read;
+        size_t length;
+        assert_int_equal(inf_json_as_string(value, &read, &length), !cases[i].fits);
+        if (!cases[i].fits)
+            assert_string_equal(read, cases[i].text);
+    }
+    inf_json_value root;
+    assert_int_equal(inf_json_parse(parser, "[1e999, 01]", 11, 0, &root), INF_EBADMSG);
+    assert_int_equal(inf_json_parse(parser, "[1e99", 5, 0, &root), INF_EBADMSG);
+    inf_json_free(parser);
 }
 
 static void test_write_doubles(void **state)
@@ -286,6 +363,8 @@ int main(void)
         cmocka_unit_test(test_write_every_byte_reads_back),
         cmocka_unit_test(test_write_structure),
         cmocka_unit_test(test_write_doubles),
+        cmocka_unit_test(test_thousandths_as_doubles),
+        cmocka_unit_test(test_numbers_that_are_too_large),
         cmocka_unit_test(test_write_into_a_full_buffer),
         cmocka_unit_test(test_read),
         cmocka_unit_test(test_iterate),

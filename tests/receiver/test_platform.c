@@ -63,6 +63,19 @@ static void flat_body_of_the_first_version(void **state)
     assert_non_null(strstr(a.body, "\"started_at\":\"2026-11-23T02:56:19.000000000Z\""));
 }
 
+/* Python's integers have no end, and simdjson's do: the trace is taken, and shows such numbers as text. */
+static void numbers_without_end(void **state)
+{
+    struct running *r = *state;
+    check_answer(post(r, JSON "Idempotency-Key: cccccccccccccccccccccccccccccccc\r\n",
+                      "{\"name\":\"Large\",\"duration\":1e400,\"llm_usage\":{\"prompt_tokens\":"
+                      "123456789012345678901234567890},\"metadata\":{\"n\":-99999999999999999999,\"x\":1e999}}"),
+                 201, "traceId");
+    answer a = get(r, "/api/v1/traces/cccccccccccccccccccccccccccccccc");
+    check_answer(a, 200, "\"metadata\":{\"n\":\"-99999999999999999999\",\"x\":\"1e999\"}");
+    check_answer(post(r, JSON, "{\"name\":\"Bad\",\"n\":1e999,\"m\":01}"), 400, "error");
+}
+
 static void extra_header_is_merged(void **state)
 {
     struct running *r = *state;
@@ -332,6 +345,7 @@ int main(void)
         TEST(accepts_and_shows),
         TEST(published_body),
         TEST(flat_body_of_the_first_version),
+        TEST(numbers_without_end),
         TEST(extra_header_is_merged),
         TEST(refusals_leave_the_connection_usable),
         TEST(too_deep),
