@@ -2,8 +2,11 @@
 #include "base/clock.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 #include "infinium.h"
+
+#define SECOND_LENGTH 19 /* "2026-11-23T08:00:00" */
 
 _Atomic uint64_t inf_clock_offset_ns;
 _Atomic uint64_t inf_clock_refreshed_ns;
@@ -62,10 +65,8 @@ static char *put_digits(char *p, uint64_t value, unsigned width)
     return p + width;
 }
 
-size_t inf_rfc3339(uint64_t unix_ns, unsigned digits, char out[INF_RFC3339_SIZE])
+static void put_second(uint64_t seconds, char out[SECOND_LENGTH])
 {
-    uint64_t seconds = unix_ns / 1000000000u;
-    uint64_t fraction = unix_ns % 1000000000u;
     unsigned year;
     unsigned month;
     unsigned day;
@@ -81,7 +82,24 @@ size_t inf_rfc3339(uint64_t unix_ns, unsigned digits, char out[INF_RFC3339_SIZE]
     *p++ = ':';
     p = put_digits(p, of_day / 60 % 60, 2);
     *p++ = ':';
-    p = put_digits(p, of_day % 60, 2);
+    put_digits(p, of_day % 60, 2);
+}
+
+size_t inf_rfc3339(uint64_t unix_ns, unsigned digits, char out[INF_RFC3339_SIZE])
+{
+    /* The dates that one thread writes are mostly of the same second. */
+    static _Thread_local struct {
+        uint64_t next; /* the second after the one in `text`; 0: none yet */
+        char text[SECOND_LENGTH];
+    } last;
+    uint64_t seconds = unix_ns / 1000000000u;
+    uint64_t fraction = unix_ns % 1000000000u;
+    if (last.next != seconds + 1) {
+        put_second(seconds, last.text);
+        last.next = seconds + 1;
+    }
+    memcpy(out, last.text, SECOND_LENGTH);
+    char *p = out + SECOND_LENGTH;
     if (digits > 9)
         digits = 9;
     if (digits > 0) {

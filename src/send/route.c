@@ -726,7 +726,7 @@ static inf_position lesser(inf_position a, inf_position b)
 }
 
 /* Where the slots let the source be acknowledged. */
-static inf_position slots_hold(const inf_route_state *s, const struct source *from)
+static inf_position slots_hold(inf_route_state *s, const struct source *from)
 {
     inf_position hold = UINT64_MAX;
     for (int i = 0; i < SLOTS; i++)

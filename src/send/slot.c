@@ -17,6 +17,7 @@ void inf_slot_init(inf_slot *s)
     inf_buf_init(&s->body, MAX_LINES);
     inf_http_answer_init(&s->transfer.answer);
     s->span = UINT32_MAX;
+    s->hold = UINT64_MAX;
 }
 
 static void keep_little(inf_buf *b)
@@ -31,7 +32,8 @@ void inf_slot_clear(inf_slot *s)
     for (uint32_t i = 0; i < s->count; i++)
         inf_os.free(s->items[i].owned);
     s->state = INF_SLOT_EMPTY;
-    s->count = s->lo = s->hi = s->attempts = 0;
+    s->count = s->lo = s->hi = s->attempts = s->hold_from = 0;
+    s->hold = UINT64_MAX;
     s->span = UINT32_MAX;
     s->batch = s->on_batch = s->adopted = false;
     if (s->lines.capacity > KEEP_BYTES && s->lines.length < s->lines.capacity / 4)
@@ -86,6 +88,8 @@ bool inf_slot_add(inf_slot *s, inf_item item, const uint8_t *payload, uint32_t l
         }
     }
     s->items[s->count++] = item;
+    if (item.hold < s->hold)
+        s->hold = item.hold;
     return true;
 }
 
@@ -106,13 +110,14 @@ void inf_slot_choose(inf_slot *s, uint32_t max_traces, uint32_t max_bytes)
     }
 }
 
-inf_position inf_slot_hold(const inf_slot *s)
+inf_position inf_slot_hold(inf_slot *s)
 {
-    inf_position hold = UINT64_MAX;
-    if (s->state == INF_SLOT_EMPTY)
-        return hold;
-    for (uint32_t i = s->lo; i < s->count; i++)
-        if (s->items[i].hold < hold)
-            hold = s->items[i].hold;
-    return hold;
+    if (s->hold_from != s->lo) { /* some were settled since: look again, at those that are left */
+        s->hold = UINT64_MAX;
+        for (uint32_t i = s->lo; i < s->count; i++)
+            if (s->items[i].hold < s->hold)
+                s->hold = s->items[i].hold;
+        s->hold_from = s->lo;
+    }
+    return s->hold;
 }

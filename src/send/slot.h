@@ -36,8 +36,10 @@ typedef struct inf_slot {
     uint32_t attempts; /* of this part, answered without settling it */
     inf_item *items;
     uint32_t count, capacity;
-    uint32_t lo, hi; /* items before lo are settled; the request holds lo to hi */
-    uint32_t span;   /* at most so many items a request, while a bad one is searched for */
+    uint32_t lo, hi;    /* items before lo are settled; the request holds lo to hi */
+    inf_position hold;  /* the smallest among the items from hold_from on */
+    uint32_t hold_from; /* what lo was then */
+    uint32_t span;      /* at most so many items a request, while a bad one is searched for */
     inf_buf lines;
     inf_buf body; /* compressed, or the platform wire's */
     inf_transfer transfer;
@@ -59,7 +61,7 @@ bool inf_slot_add(inf_slot *s, inf_item item, const uint8_t *payload, uint32_t l
 /* Chooses lo..hi for the next request: at most `span` items and `max_bytes` of lines, at least one item. */
 void inf_slot_choose(inf_slot *s, uint32_t max_traces, uint32_t max_bytes);
 
-/* The smallest hold among the items that are not settled. */
-inf_position inf_slot_hold(const inf_slot *s);
+/* The smallest hold among the items that are not settled; UINT64_MAX: there are none. */
+inf_position inf_slot_hold(inf_slot *s);
 
 #endif
