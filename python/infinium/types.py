@@ -466,6 +466,7 @@ class CapturedLlmCall(_Record):
     first_chunk_ns = None
     stream = None
     operation = None
+    tool_calls = None
 
 
 class CapturedPromptFetch(_Record):

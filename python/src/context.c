@@ -486,7 +486,7 @@ static PyObject *context_remove_unsettled(context_object *self, PyObject *item)
     Py_RETURN_NONE;
 }
 
-enum member_kind { MEMBER_TEXT, MEMBER_INT, MEMBER_DOUBLE, MEMBER_TEXTS };
+enum member_kind { MEMBER_TEXT, MEMBER_INT, MEMBER_DOUBLE, MEMBER_TEXTS, MEMBER_JSON };
 
 static const struct llm_member {
     const char *name;
@@ -512,6 +512,7 @@ static const struct llm_member {
     {"max_tokens", INF_TAG_MAX_TOKENS, MEMBER_INT},
     {"input_preview", INF_TAG_INPUT, MEMBER_TEXT},
     {"output_preview", INF_TAG_OUTPUT, MEMBER_TEXT},
+    {"metadata", INF_TAG_METADATA, MEMBER_JSON},
 };
 
 /* Values of another type than expected (a vendor's NOT_GIVEN, a mock) are left out, never an error. */
@@ -527,6 +528,14 @@ static void add_member(inf_trace *t, const struct llm_member *member, PyObject *
             long long number = PyLong_AsLongLong(value);
             if (!PyErr_Occurred())
                 inf_trace_add_int(t, member->tag, number);
+        }
+        break;
+    case MEMBER_JSON: /* written by this package, so valid and short */
+        if (PyUnicode_Check(value)) {
+            Py_ssize_t length;
+            const char *text = PyUnicode_AsUTF8AndSize(value, &length);
+            if (text)
+                inf_trace_add_text(t, member->tag, text, (size_t)length);
         }
         break;
     case MEMBER_DOUBLE:

@@ -49,7 +49,7 @@ def test_instrumentor_counts_once(watched_too):
 def test_without_the_package_a_warning_and_nothing_else(monkeypatch, caplog):
     import sys
 
-    monkeypatch.setitem(sys.modules, "openai.resources.chat.completions", None)
+    monkeypatch.setitem(sys.modules, "openai", None)
     instrumentor = OpenAIInstrumentor()
     instrumentor.instrument()
     instrumentor.uninstrument()

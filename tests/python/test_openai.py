@@ -176,6 +176,7 @@ def test_a_stream_left_early(llm, how):
     gc.collect()
     step = call_step(trace)
     assert step["output_preview"] == "an " and "error" not in step and step["llm_call"]["latency_ms"] >= 15
+    assert step["llm_call"]["finish_reasons"] == ["incomplete"]
     for stream in kept:
         assert len(list(stream)) == 2, "the stream goes on after its trace has ended"
 
@@ -191,6 +192,7 @@ def test_a_stream_that_breaks(llm):
     assert isinstance(error, Exception)
     step = call_step(trace)
     assert step["output_preview"] == "an " and step["error"]["error_type"] == type(error).__name__
+    assert step["llm_call"]["finish_reasons"] == ["error"]
 
 
 def test_the_vendors_stream_helper(llm):
@@ -309,7 +311,7 @@ def test_a_failure_of_ours_stays_ours(llm, monkeypatch):
     def broken(*args):
         raise RuntimeError("ours")
 
-    for name in ("_begin", "_finish", "_look_on"):
+    for name in ("_begin", "_answered", "look_on", "collector"):
         with monkeypatch.context() as patch:
             patch.setattr(_openai, name, broken)
             client = watch(make(llm))

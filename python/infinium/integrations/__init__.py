@@ -36,7 +36,7 @@ _GOOGLE = (
     "unpatch_google_genai_client",
     "unpatch_google_model",
 )
-_LAZY = {**dict.fromkeys(_ANTHROPIC, "anthropic"), **dict.fromkeys(_GOOGLE, "google"), "OpenAIInstrumentor": "_instrument"}
+_LAZY = {**dict.fromkeys(_ANTHROPIC, "anthropic"), **dict.fromkeys(_GOOGLE, "google"), "OpenAIInstrumentor": "_openai"}
 
 
 def __getattr__(name):

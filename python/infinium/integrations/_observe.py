@@ -35,6 +35,8 @@ def _begun(begin, args, kwargs):
 
 def _handed_out(call, answered, answer):
     instead = guard(answered, call, answer)
+    if call.open and not call.streamed:  # it could not be read: recorded without what it says
+        guard(call.end)
     return answer if instead is None else instead
 
 
@@ -102,14 +104,14 @@ class _Iterator:
         return item
 
     def close(self):
-        guard(self._call.end)
+        guard(self._call.leave)
         return self._inner.close()
 
     def __getattr__(self, name):
         return getattr(self._inner, name)
 
     def __del__(self):
-        guard(self._call.end)
+        guard(self._call.leave)
 
 
 class _AsyncIterator:
@@ -136,14 +138,14 @@ class _AsyncIterator:
         return item
 
     async def aclose(self):
-        guard(self._call.end)
+        guard(self._call.leave)
         return await self._inner.aclose()
 
     def __getattr__(self, name):
         return getattr(self._inner, name)
 
     def __del__(self):
-        guard(self._call.end)
+        guard(self._call.leave)
 
 
 def collector(call, add):
@@ -160,23 +162,27 @@ def look_on(stream, call, collect):
     """Puts ours in the place of the stream object's `_iterator`, and around its `close`; everything else of it stays."""
     inner = stream._iterator
     asynchronous = hasattr(inner, "__anext__")
-    # Through a weak reference: a stream that refers to itself would not be closed when it is dropped.
+    # Through a weak reference: a stream that refers to itself would not be closed when it is dropped. Should only the
+    # method be left of it, its response is closed, which is what the vendors' streams do.
     close_of, owner = getattr(type(stream), "close", None), weakref.ref(stream)
+    response = getattr(stream, "response", None)
     call.wait()
     if close_of is not None:
         if asynchronous:
 
             @functools.wraps(close_of)
             async def close(*args, **kwargs):
-                guard(call.end)
-                return await close_of(owner(), *args, **kwargs)
+                guard(call.leave)
+                stream = owner()
+                return await (response.aclose() if stream is None else close_of(stream, *args, **kwargs))
 
         else:
 
             @functools.wraps(close_of)
             def close(*args, **kwargs):
-                guard(call.end)
-                return close_of(owner(), *args, **kwargs)
+                guard(call.leave)
+                stream = owner()
+                return response.close() if stream is None else close_of(stream, *args, **kwargs)
 
         stream.close = close
     stream._iterator = (_AsyncIterator if asynchronous else _Iterator)(inner, call, collect)
@@ -213,7 +219,7 @@ def relay(inner, begin):
             sent = yield item
         except GeneratorExit:
             if call is not None:
-                guard(call.end)
+                guard(call.leave)
             inner.close()
             raise
         except BaseException as error:
@@ -234,7 +240,7 @@ async def relay_async(inner, begin):
             guard(call.end)
     except GeneratorExit:
         if call is not None:
-            guard(call.end)
+            guard(call.leave)
         if hasattr(inner, "aclose"):
             await inner.aclose()
         raise
@@ -244,7 +250,71 @@ async def relay_async(inner, begin):
         raise
 
 
+# Raw responses -------------------------------------------------------------------------------------------------------
+
+
+def _parse_is_awaited(response):
+    import inspect
+
+    return inspect.iscoroutinefunction(type(response).parse)
+
+
+def watch_parse(response, call, answered):
+    """`response` parses the answer when the program asks it to. One whose body is here already is read now (it keeps what
+    it has parsed); else `answered(call, answer)` gets what the program's own parse() returns."""
+    if getattr(response.http_response, "is_closed", False) and not _parse_is_awaited(response):
+        try:
+            answer = response.parse()
+        except Exception:  # no JSON, or not of the expected form: for the program to see when it looks
+            call.end()
+            raise
+        answered(call, answer)
+        return
+    call.wait()
+    original = response.parse
+
+    def came(answer):
+        response.__dict__.pop("parse", None)  # ends the cycle
+        guard(answered, call, answer)
+        return answer
+
+    if _parse_is_awaited(response):
+
+        @functools.wraps(original)
+        async def parse(*args, **kwargs):
+            return came(await original(*args, **kwargs))
+
+    else:
+
+        @functools.wraps(original)
+        def parse(*args, **kwargs):
+            return came(original(*args, **kwargs))
+
+    response.parse = parse
+
+
 # Patching ------------------------------------------------------------------------------------------------------------
+
+
+def watch_copies(client, patch, capture):
+    """with_options() and copy() make a new client: `patch(made, capture)` watches it as well."""
+    for name in ("copy", "with_options"):
+        original = getattr(client, name, None)
+        if original is None:
+            continue
+
+        @functools.wraps(original)
+        def copy(*args, _original=original, **kwargs):
+            made = _original(*args, **kwargs)
+            guard(patch, made, capture)
+            return made
+
+        setattr(client, name, copy)
+
+
+def unwatch_copies(client):
+    for name in ("copy", "with_options"):
+        client.__dict__.pop(name, None)
 
 
 def is_patched(owner, name):
@@ -279,7 +349,7 @@ def _patch_class(cls, name, wrap):
     @functools.wraps(original)
     def method(self, *args, **kwargs):
         bound = original.__get__(self, type(self))
-        if is_patched(self, name):
+        if is_patched(self, name) or cls.__dict__.get(name) is not method:  # uninstrumented, and kept by somebody
             return bound(*args, **kwargs)
         return wrap(bound, self)(*args, **kwargs)
 
@@ -295,13 +365,18 @@ def _patch_class(cls, name, wrap):
 
 class Instrumentor:
     """Patches a vendor's classes, so that every client of the process is watched. `instrument()` and `uninstrument()` may
-    be called any number of times. Without the vendor's package, a warning and nothing else."""
+    be called any number of times, on any instance: the classes are the process's. Without the vendor's package, a
+    warning and nothing else."""
 
     _package = ""
+    _undo = []  # each subclass has one of its own
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        cls._undo = []
 
     def __init__(self, capture_content=False):
         self.capture_content = capture_content
-        self._undo = []
 
     def _targets(self):
         """Yields (class, name, wrap(bound, self)); ImportError without the package."""

@@ -2,7 +2,8 @@
 
 import functools
 
-from ._call import INPUT_PREVIEW, OUTPUT_PREVIEW, Call, cut, guard
+from .._json import dumps, plain
+from ._call import INPUT_PREVIEW, Call, cut, guard
 from ._observe import (
     Instrumentor,
     collector,
@@ -15,7 +16,11 @@ from ._observe import (
     patch_methods,
     text,
     unpatch_methods,
+    unwatch_copies,
+    watch_copies,
+    watch_parse,
 )
+from ._reading import Reading
 
 _METHODS = ("create", "parse", "stream")
 
@@ -61,16 +66,12 @@ def _begin(capture, stream, context, args, kwargs):
     return call
 
 
-class _Reading:
-    """What an answer, or the events of a stream, add up to. Anthropic's input tokens are without the cached ones; ours
-    are with them."""
+class _Reading(Reading):
+    """Anthropic's input tokens are without the cached ones; ours are with them."""
 
     def __init__(self, call, capture):
-        self.data = call.data
-        self.capture = capture
+        super().__init__(call, capture)
         self.counts = {}
-        self.parts = []
-        self.length = 0
 
     def usage(self, usage):
         for name in ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "output_tokens"):
@@ -92,33 +93,38 @@ class _Reading:
         data = self.data
         data["model"] = text(getattr(message, "model", None)) or data["model"]
         data["response_id"] = text(getattr(message, "id", None))
-        self.stop(getattr(message, "stop_reason", None))
+        self.finish_reason(0, getattr(message, "stop_reason", None))
         self.usage(getattr(message, "usage", None))
-        for block in getattr(message, "content", None) or ():
-            self.output(getattr(block, "text", None))
+        for place, block in enumerate(getattr(message, "content", None) or ()):
+            self.block(place, block)
 
-    def stop(self, reason):
-        if isinstance(reason, str):
-            self.data["finish_reasons"] = [reason]
-
-    def output(self, piece):
-        if self.capture and isinstance(piece, str) and self.length <= OUTPUT_PREVIEW:
-            self.parts.append(piece)
-            self.length += len(piece)
-            self.data["output_preview"] = cut("".join(self.parts), OUTPUT_PREVIEW)
+    def block(self, place, block):
+        self.output(getattr(block, "text", None))
+        if getattr(block, "type", None) in ("tool_use", "server_tool_use"):
+            given = getattr(block, "input", None)
+            arguments = dumps(plain(given)).decode() if self.capture and given else None
+            self.tool_call(place, getattr(block, "id", None), getattr(block, "name", None), arguments)
 
     def event(self, event):
         kind = getattr(event, "type", None)
         if kind == "message_start":
             self.message(event.message)
+        elif kind == "content_block_start":
+            self.block(event.index, event.content_block)
         elif kind == "content_block_delta":
             self.output(getattr(event.delta, "text", None))
+            pieces = getattr(event.delta, "partial_json", None)
+            if pieces:
+                self.tool_call(event.index, arguments=pieces)
         elif kind == "message_delta":
-            self.stop(getattr(event.delta, "stop_reason", None))
+            self.finish_reason(0, getattr(event.delta, "stop_reason", None))
             self.usage(getattr(event, "usage", None))
 
 
 def _answered(capture, call, answer):
+    if hasattr(answer, "http_response") and hasattr(answer, "parse"):  # a raw response
+        watch_parse(answer, call, functools.partial(_answered, capture))
+        return
     reading = _Reading(call, capture)
     if hasattr(answer, "_iterator"):
         look_on(answer, call, collector(call, reading.event))
@@ -190,9 +196,7 @@ def _patch(client, capture_content, asynchronous, patch):
     for resource in _resources(client):
         wrapped = {name: functools.partial(_wrap, name, asynchronous, capture_content) for name in _METHODS}
         patch_methods(resource, wrapped)
-    from ._openai import _watch_copies
-
-    _watch_copies(client, patch, capture_content)
+    watch_copies(client, patch, capture_content)
     return client
 
 
@@ -210,8 +214,7 @@ def unpatch_anthropic_client(client):
     """The reverse of both."""
     for resource in _resources(client):
         unpatch_methods(resource, _METHODS)
-    for name in ("copy", "with_options"):
-        client.__dict__.pop(name, None)
+    unwatch_copies(client)
     return client
 
 

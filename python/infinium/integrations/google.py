@@ -3,7 +3,8 @@ through them) and the older package's `GenerativeModel`."""
 
 import functools
 
-from ._call import INPUT_PREVIEW, OUTPUT_PREVIEW, Call, current, cut, guard
+from .._json import dumps, plain
+from ._call import INPUT_PREVIEW, Call, current, cut, guard
 from ._observe import (
     Instrumentor,
     collector,
@@ -19,6 +20,7 @@ from ._observe import (
     text,
     unpatch_methods,
 )
+from ._reading import Reading
 
 _METHODS = ("generate_content", "generate_content_stream")
 _LEGACY_METHODS = ("generate_content", "generate_content_async")
@@ -61,16 +63,10 @@ def _begin(model, capture, stream, context, args, kwargs):
     return call
 
 
-class _Reading:
-    """What an answer, or the chunks of a stream, add up to. Google counts thoughts and the results of tools apart; our
-    totals are with them."""
+class _Reading(Reading):
+    """Google counts thoughts and the results of tools apart; our totals are with them."""
 
-    def __init__(self, call, capture):
-        self.data = call.data
-        self.capture = capture
-        self.parts = []
-        self.length = 0
-        self.reasons = {}
+    _tool_count = 0
 
     def usage(self, usage):
         def count(name):
@@ -101,19 +97,21 @@ class _Reading:
         for number_, candidate in enumerate(getattr(chunk, "candidates", None) or ()):
             reason = getattr(candidate, "finish_reason", None)
             reason = getattr(reason, "name", reason)
-            if isinstance(reason, str) and reason != "FINISH_REASON_UNSPECIFIED":
-                self.reasons[number_] = reason
-                data["finish_reasons"] = [self.reasons[key] for key in sorted(self.reasons)]
-            if self.capture and number_ == 0:
-                for part in getattr(getattr(candidate, "content", None), "parts", None) or ():
-                    if not getattr(part, "thought", None):
-                        self.output(getattr(part, "text", None))
+            if reason != "FINISH_REASON_UNSPECIFIED":
+                self.finish_reason(number_, reason)
+            for part in getattr(getattr(candidate, "content", None), "parts", None) or ():
+                if number_ == 0 and not getattr(part, "thought", None):
+                    self.output(getattr(part, "text", None))
+                self.function_call(getattr(part, "function_call", None))
 
-    def output(self, piece):
-        if isinstance(piece, str) and piece and self.length <= OUTPUT_PREVIEW:
-            self.parts.append(piece)
-            self.length += len(piece)
-            self.data["output_preview"] = cut("".join(self.parts), OUTPUT_PREVIEW)
+    def function_call(self, asked):
+        name = text(getattr(asked, "name", None))
+        if name is None:
+            return
+        given = getattr(asked, "args", None)
+        arguments = dumps(plain(given)).decode() if self.capture and given else None
+        self.tool_call(self._tool_count, getattr(asked, "id", None), name, arguments)
+        self._tool_count += 1
 
 
 def _answered(capture, call, answer):
