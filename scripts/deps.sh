@@ -76,6 +76,7 @@ need libcurl4-openssl-dev module libcurl
 need libmicrohttpd-dev module libmicrohttpd
 need libsqlite3-dev module sqlite3
 need libzstd-dev module libzstd
+need zlib1g-dev module zlib
 need libsimdjson-dev module simdjson
 need nettle-dev module nettle
 need nodejs have node

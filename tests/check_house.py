@@ -22,6 +22,7 @@ ROOMS = {
     "src/journal": ["src/base"],
     "src/send": ["src/base", "src/model", "src/journal"],
     "src/client": ["src/base", "src/model", "src/journal", "src/send"],
+    "src/watch": ["src/base", "src/model", "src/client"],
     "python/src": ["src/base", "src/model", "src/client"],
     "receiver": ["src/base", "src/model", "src/journal"],
     "cli": ["src/base", "src/model", "src/journal", "receiver"],
