@@ -42,7 +42,8 @@ extern "C" {
     X(INF_ENOTFOUND, -12, "not found")                                                                                 \
     X(INF_EEXIST, -13, "exists already")                                                                               \
     X(INF_ENOSPC, -14, "no space left on the device")                                                                  \
-    X(INF_ESYS, -15, "the system refused a resource")
+    X(INF_ESYS, -15, "the system refused a resource")                                                                  \
+    X(INF_EVERSION, -16, "written by another version of this library")
 
 enum inf_error_code {
     INF_OK = 0,

@@ -16,6 +16,7 @@ struct glance {
     uint32_t start;
     bool cut;
     bool empty; /* was being made or recycled */
+    bool foreign;
 };
 
 /* What a segment file says about itself. 0, or a negative error when it is not one of ours or cannot be read. */
@@ -47,9 +48,11 @@ static int glance_at(const char *path, uint64_t writer_id, uint32_t number, stru
     out->empty = st.st_size == 0 ||
                  ((size_t)n == sizeof(u.bytes) && atomic_load_explicit(&u.header.magic, memory_order_relaxed) == 0);
     out->cut = false;
+    out->foreign = segment_header_foreign(&u.header);
     if (segment_header_valid(&u.header, writer_id, number)) {
-        uint32_t acked = atomic_load_explicit(&u.header.acked, memory_order_relaxed);
-        if (acked > SEGMENT_HEADER && acked <= u.header.segment_bytes && acked % 8 == 0)
+        uint64_t word = atomic_load_explicit(&u.header.acked, memory_order_relaxed);
+        uint32_t acked = (uint32_t)word;
+        if (word == acked_word(acked) && acked > SEGMENT_HEADER && acked <= u.header.segment_bytes && acked % 8 == 0)
             out->start = acked;
         out->cut = out->limit < u.header.segment_bytes && out->start < u.header.segment_bytes;
         if (out->limit > u.header.segment_bytes)
@@ -89,6 +92,8 @@ static int adopt_locked(inf_journal **out, const char *path, uint64_t id, int fd
         int look = glance_at(file, id, numbers[i], &glance);
         if (look == INF_EACCES || look == INF_ENOTFOUND)
             continue;
+        if (look == INF_OK && glance.foreign)
+            look = INF_EVERSION; /* all of it is for those who understand it */
         if (look) {
             error = look; /* no descriptor, no memory, a bad disk: another time */
             break;
@@ -218,7 +223,7 @@ static int visit_to_count(void *context, const char *path, uint64_t id)
         struct glance glance;
         int n = snprintf(file, sizeof(file), "%s/%08x.seg", path, (unsigned)numbers[i]);
         if (n < 0 || (size_t)n >= sizeof(file) || glance_at(file, id, numbers[i], &glance) || glance.empty ||
-            glance.start >= glance.limit)
+            glance.foreign || glance.start >= glance.limit)
             continue;
         int fd = inf_os.open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
         if (fd < 0)

@@ -22,7 +22,8 @@
 
 /* ---- the bytes (docs/journal-format.md) ---- */
 
-#define SEGMENT_MAGIC 0x314745534a464e49u /* "INFJSEG1" */
+#define SEGMENT_MAGIC 0x314745534a464e49u        /* "INFJSEG1" */
+#define SEGMENT_MAGIC_FAMILY 0x00ffffffffffffffu /* "INFJSEG" */
 #define SEGMENT_VERSION 1u
 #define SEGMENT_HEADER 4096u
 #define SEGMENT_MIN 8192u
@@ -43,8 +44,13 @@ struct segment_header {
     uint32_t number;
     uint32_t crc; /* of the 28 bytes before it */
     uint8_t unused[32];
-    _Atomic uint32_t acked; /* everything before this offset is done with */
+    _Atomic uint64_t acked; /* everything before this offset is done with; its complement in the upper half */
 };
+
+static inline uint64_t acked_word(uint32_t offset)
+{
+    return (uint64_t)~offset << 32 | offset;
+}
 
 /* The first word of a record, the one that publishes it. */
 static inline uint64_t record_word(uint8_t type, uint32_t length)
@@ -215,6 +221,9 @@ void segment_unlink(const inf_journal *j, uint32_t number);
 
 /* True when the header belongs to this segment. */
 bool segment_header_valid(const struct segment_header *header, uint64_t writer_id, uint32_t number);
+
+/* True when the header is whole and of another version of the format. Every version begins with these 32 bytes. */
+bool segment_header_foreign(const struct segment_header *header);
 
 /* ---- append.c ---- */
 

@@ -33,6 +33,7 @@ typedef struct inf_record {
     uint32_t length;
     const uint8_t *payload; /* valid until the position is acknowledged or the journal closed */
     inf_position position;  /* just past this record: what to acknowledge */
+    inf_position origin;    /* the same place as its writer counted it; differs from position in an adopted log */
 } inf_record;
 
 /* Opens a new writer in options->dir (made, 0700, with parents, when missing). 0, or a negative INF_E... */
@@ -84,7 +85,9 @@ typedef struct inf_journal_stats {
 void inf_journal_get_stats(const inf_journal *j, inf_journal_stats *out);
 
 /* Takes over one dead writer's log in `dir` for reading (next, ack as above; append refuses). 1 and *out when there
- * was one, 0 when there is none, negative on error. Never touches a writer that lives, in this process or another. */
+ * was one, 0 when there is none, negative on error: INF_EVERSION when the only ones that are left were written in
+ * another version of the format, which are left alone. Never touches a writer that lives, in this process or another.
+ */
 int inf_journal_adopt(inf_journal **out, const char *dir);
 
 /* Looks at all writers in `dir`, living and dead, from any process, without a lock: adds up the records that are

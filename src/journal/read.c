@@ -271,6 +271,7 @@ int inf_journal_next(inf_journal *j, inf_record *out)
             out->payload = j->read_base + j->read_offset + RECORD_HEADER;
             j->read_offset += (uint32_t)record_size(out->length);
             out->position = position_of(j->read_index, j->read_offset);
+            out->origin = position_of(s->number, j->read_offset);
             if (out->position > j->returned)
                 j->returned = out->position;
             return 1;
@@ -316,7 +317,7 @@ int inf_journal_ack(inf_journal *j, inf_position upto)
         if (index < j->first || !s->base)
             continue;
         uint32_t offset = index == position_index(upto) ? position_offset(upto) : s->limit;
-        atomic_store_explicit(&segment_header(s)->acked, offset, memory_order_release);
+        atomic_store_explicit(&segment_header(s)->acked, acked_word(offset), memory_order_release);
     }
     atomic_store_explicit(&j->acked, upto, memory_order_release);
     if (position_of(j->read_index, j->read_offset) < upto) {

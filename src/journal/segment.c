@@ -31,9 +31,8 @@ int segment_path(const inf_journal *j, uint32_t number, char out[PATH_MAX])
     return n < 0 || n >= PATH_MAX ? INF_E2BIG : INF_OK;
 }
 
-static uint32_t header_crc(const struct segment_header *header)
+static uint32_t header_crc(const struct segment_header *header, uint64_t magic)
 {
-    uint64_t magic = SEGMENT_MAGIC; /* the member itself may be 0 at this time */
     uint32_t crc = inf_crc32c(0, &magic, sizeof(magic));
     return inf_crc32c(crc, &header->version, offsetof(struct segment_header, crc) - sizeof(magic));
 }
@@ -45,8 +44,8 @@ static void header_write(const inf_journal *j, uint8_t *base, uint32_t number)
     header->segment_bytes = j->segment_bytes;
     header->writer_id = j->writer_id;
     header->number = number;
-    header->crc = header_crc(header);
-    atomic_store_explicit(&header->acked, SEGMENT_HEADER, memory_order_relaxed);
+    header->crc = header_crc(header, SEGMENT_MAGIC); /* the member itself may be 0 at this time */
+    atomic_store_explicit(&header->acked, acked_word(SEGMENT_HEADER), memory_order_relaxed);
     atomic_store_explicit(&header->magic, SEGMENT_MAGIC, memory_order_release);
 }
 
@@ -54,7 +53,14 @@ bool segment_header_valid(const struct segment_header *header, uint64_t writer_i
 {
     return atomic_load_explicit(&header->magic, memory_order_acquire) == SEGMENT_MAGIC &&
            header->version == SEGMENT_VERSION && header->writer_id == writer_id && header->number == number &&
-           header->crc == header_crc(header);
+           header->crc == header_crc(header, SEGMENT_MAGIC);
+}
+
+bool segment_header_foreign(const struct segment_header *header)
+{
+    uint64_t magic = atomic_load_explicit(&header->magic, memory_order_acquire);
+    return (magic & SEGMENT_MAGIC_FAMILY) == (SEGMENT_MAGIC & SEGMENT_MAGIC_FAMILY) &&
+           (magic != SEGMENT_MAGIC || header->version != SEGMENT_VERSION) && header->crc == header_crc(header, magic);
 }
 
 void segment_populate(struct segment *s, uint32_t upto)

@@ -211,7 +211,7 @@ void inf_open_event(inf_open_table *o, const inf_record *record, inf_position be
     inf_open_trace *t = find(o, head.trace_id);
     if (!t && !(t = add(o, head.trace_id, before, now_ns)))
         return;
-    struct event e = {record->position, record->length, 0};
+    struct event e = {record->origin, record->length, 0};
     if (inf_buf_reserve(&t->events, sizeof(e) + record->length) == 0) {
         inf_buf_put(&t->events, &e, sizeof(e));
         inf_buf_put(&t->events, record->payload, record->length);

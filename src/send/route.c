@@ -72,7 +72,7 @@ struct inf_route_state {
     uint64_t settled; /* own traces, for open.h's marks */
     bool settled_now; /* in this turn */
     inf_log_cause said_unreachable, said_refused, said_set_aside, said_not_kept, said_unreadable;
-    inf_log_cause said_unreadable_journal;
+    inf_log_cause said_unreadable_journal, said_version;
     long said_status;
 };
 
@@ -792,7 +792,11 @@ static void adopt(inf_route_state *s, uint64_t now_ns)
         return;
     }
     s->adopt_at_ns = now_ns + ADOPT_EVERY_NS;
-    if (inf_journal_adopt(&left->journal, s->route->directory) == 1) {
+    int adopted = inf_journal_adopt(&left->journal, s->route->directory);
+    if (adopted == INF_EVERSION)
+        inf_log_once(&s->said_version, INF_LOG_WARNING, "%s holds a journal of another version; it is left alone",
+                     s->route->directory);
+    if (adopted == 1) {
         left->read = left->acked = inf_journal_acked(left->journal);
         left->drained = false;
         return;

@@ -54,6 +54,8 @@ static void *crash_context;
 static unsigned sync_fails_one_in;
 static uint64_t sync_random;
 
+static uint64_t image_seed;
+
 static uint64_t next(uint64_t *state)
 {
     uint64_t z = *state += 0x9e3779b97f4a7c15u;
@@ -64,7 +66,7 @@ static uint64_t next(uint64_t *state)
 
 static void fail(const char *what)
 {
-    fprintf(stderr, "disk.c: %s (errno %d)\n", what, errno);
+    fprintf(stderr, "disk.c: %s (errno %d, seed %llu)\n", what, errno, (unsigned long long)image_seed);
     abort();
 }
 
@@ -377,6 +379,7 @@ void disk_image(const char *image, uint64_t seed)
 {
     static struct entry list[MOST_NODES];
     int count = entry_count;
+    image_seed = seed;
     memcpy(list, entries, sizeof(*list) * (size_t)entry_count);
     for (int i = 0; i < change_count; i++)
         if (next(&seed) % 2)

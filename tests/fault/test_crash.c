@@ -252,6 +252,7 @@ static void run_seed(uint64_t seed, uint64_t *recovered)
     open_writer(w);
     for (unsigned i = 0; i < STEPS && !w->crashed; i++)
         step(w);
+    disk_crash_at(0, NULL, NULL);
     if (!w->crashed)
         freeze(w);
     inf_journal_close(w->left);
