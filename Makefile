@@ -39,7 +39,7 @@ deps-test: deps
 
 demo: deps $(STAMPS)/examples install-python ## build, run the example programs, show their traces
 	@cmake -S . -B $(RELEASE) -G Ninja >$(RELEASE).log 2>&1 || { cat $(RELEASE).log; exit 1; }
-	@cmake --build $(RELEASE) --target email_classifier_c
+	@cmake --build $(RELEASE) --target examples_c
 	@$(VENV)/bin/infinium demo $(DEMO_OPTIONS) --expect examples/expected.txt -- $(VPYTHON) examples/run_all.py
 
 test: RELEASE_OPTIONS = -DINF_TESTS=ON -DINF_WERROR=ON

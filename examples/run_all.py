@@ -19,7 +19,7 @@ PROGRAMS = [
     "research_agent.py",
     "nested_agents.py",
 ]
-C_EXAMPLE = HERE.parent / "build" / "release" / "examples" / "c" / "email_classifier"
+C_EXAMPLES = HERE.parent / "build" / "release" / "examples" / "c"
 SECONDS_PER_PROGRAM = 120
 
 
@@ -46,14 +46,15 @@ def main():
             print("no OPENAI_API_KEY: a scripted server stands in for the OpenAI API", flush=True)
             environment.update(OPENAI_API_KEY="scripted", OPENAI_BASE_URL=server.base_url)
         else:
-            environment.setdefault("OPENAI_BASE_URL", "https://api.openai.com/v1")  # the C program asks for it
+            environment.setdefault("OPENAI_BASE_URL", "https://api.openai.com/v1")  # the C programs ask for it
         good = [run(name, [sys.executable, str(HERE / name)], environment) for name in PROGRAMS]
-        c_example = Path(os.environ.get("INFINIUM_C_EXAMPLE", C_EXAMPLE))
-        if c_example.exists():
-            good.append(run("c/email_classifier", [str(c_example)], environment))
-        else:
-            print(f"c/email_classifier: not built ({c_example}); run make", file=sys.stderr)
-            good.append(False)
+        folder = Path(os.environ.get("INFINIUM_C_EXAMPLES", C_EXAMPLES))
+        for name in (name.removesuffix(".py") for name in PROGRAMS):
+            if (folder / name).exists():
+                good.append(run(f"c/{name}", [str(folder / name)], environment))
+            else:
+                print(f"c/{name}: not built ({folder / name}); run make", file=sys.stderr)
+                good.append(False)
     sys.exit(0 if all(good) else 1)
 
 
