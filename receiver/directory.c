@@ -46,6 +46,8 @@ int inf_directory_take(inf_directory *d, const char *path, bool make, char *hold
     memset(d, 0, sizeof *d);
     d->lock = -1;
     int rc = make ? inf_os_make_dirs(path) : 0;
+    if (rc == INF_EEXIST) /* as a file; for our callers this code says that somebody has the lock */
+        rc = INF_EINVAL;
     if (rc == 0)
         rc = strlen(path) < sizeof d->path ? 0 : INF_EINVAL;
     if (rc == 0)
@@ -98,10 +100,15 @@ int inf_directory_share(inf_directory *d)
     if (rc < 0)
         return rc;
     d->state = map;
+    atomic_store(&d->state->magic, 0);
     atomic_store(&d->state->accepted, 0);
     atomic_store(&d->state->stored, 0);
-    d->state->magic = STATE_MAGIC;
     return 0;
+}
+
+void inf_directory_ready(inf_directory *d)
+{
+    atomic_store(&d->state->magic, STATE_MAGIC);
 }
 
 int inf_directory_announce(inf_directory *d, const char *url)
@@ -221,10 +228,11 @@ int inf_store_catch_up(const char *data_dir, int timeout_ms)
         } else {
             inf_directory_state *state = look(data_dir);
             if (state) {
-                if (!asked)
+                bool ready = atomic_load(&state->magic) == STATE_MAGIC;
+                if (ready && !asked)
                     target = atomic_load(&state->accepted);
-                asked = true;
-                bool done = state->magic == STATE_MAGIC && atomic_load(&state->stored) >= target;
+                asked = ready; /* a receiver that has begun anew counts from zero again */
+                bool done = ready && atomic_load(&state->stored) >= target;
                 inf_os.munmap(state, STATE_BYTES);
                 if (done)
                     return 0;

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 typedef struct inf_directory_state {
-    uint64_t magic;
+    _Atomic uint64_t magic;    /* set once what an earlier receiver had left is in the store */
     _Atomic uint64_t accepted; /* journal position up to which everything is durable and may have been acknowledged */
     _Atomic uint64_t stored;   /* journal position up to which everything is in the store */
 } inf_directory_state;
@@ -26,8 +26,9 @@ typedef struct inf_directory {
 
 /* Makes the directory when `make` is set, and takes the lock. INF_EEXIST: somebody has it; `holder` then says who. */
 int inf_directory_take(inf_directory *d, const char *path, bool make, char *holder, size_t holder_size);
-/* Maps receiver.state, both positions zero. */
+/* Maps receiver.state, both positions zero. Whoever asks for what was acknowledged waits until it is ready. */
 int inf_directory_share(inf_directory *d);
+void inf_directory_ready(inf_directory *d);
 /* Notes where the holder listens. */
 int inf_directory_announce(inf_directory *d, const char *url);
 void inf_directory_release(inf_directory *d);

@@ -107,7 +107,8 @@ static int take_directory(inf_receiver *r, const char *dir, char *message)
         snprintf(message, INF_RECEIVER_MESSAGE_SIZE, "another receiver, process %.*s%s%s, has the directory %s",
                  (int)pid, holder, holder[pid] ? " at" : "", holder + pid, dir);
     } else if (rc < 0) {
-        snprintf(message, INF_RECEIVER_MESSAGE_SIZE, "the directory %s cannot be used: %s", dir, inf_strerror(rc));
+        snprintf(message, INF_RECEIVER_MESSAGE_SIZE, "the directory %s cannot be used: %s", dir,
+                 rc == INF_EINVAL ? "it, or what it is in, is no directory" : inf_strerror(rc));
     }
     return rc;
 }
@@ -119,6 +120,8 @@ static int start(inf_receiver *r, const inf_serve_options *options, char *messag
         rc = inf_directory_share(&r->directory);
     if (rc == 0)
         rc = recover(r, message);
+    if (rc == 0)
+        inf_directory_ready(&r->directory);
     if (rc == 0)
         rc = inf_read_token(r->directory.path, r->read_token);
     if (rc == 0)

@@ -26,6 +26,11 @@ static const inf_page_file *find(const char *url)
     return NULL;
 }
 
+bool inf_files_have(const char *url)
+{
+    return find(url) != NULL;
+}
+
 static bool takes_gzip(const inf_request *r)
 {
     const char *accepted = inf_request_header(r, MHD_HTTP_HEADER_ACCEPT_ENCODING);

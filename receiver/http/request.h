@@ -106,5 +106,7 @@ void inf_ingest_batch(inf_request *request);
 void inf_ingest_health(inf_request *request);
 void inf_api_read(inf_request *request);
 void inf_files_serve(inf_request *request);
+/* Whether the page has something at this path. */
+bool inf_files_have(const char *url);
 
 #endif

@@ -65,6 +65,10 @@ void inf_route_find(inf_request *r, const char *url, const char *method)
         post ? strcmp(method, MHD_HTTP_METHOD_POST) == 0 : r->head || strcmp(method, MHD_HTTP_METHOD_GET) == 0;
     if (allowed)
         return;
+    if (r->route == INF_ROUTE_PAGE && !inf_files_have(url)) {
+        inf_request_refuse(r, MHD_HTTP_NOT_FOUND, "there is nothing at this path");
+        return;
+    }
     r->allow = post ? "POST, OPTIONS" : "GET, HEAD, OPTIONS";
     if (strcmp(method, MHD_HTTP_METHOD_OPTIONS) == 0) {
         r->status = MHD_HTTP_NO_CONTENT;

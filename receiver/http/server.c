@@ -32,7 +32,7 @@ enum {
     SPARE_MAX = 256,        /* requests kept for reuse */
     SPARE_BODY = 64 * 1024, /* with a body buffer of at most this */
     ANSWER_MAX = 64 * 1024 * 1024,
-    READ_OVER_MAX = 64 * 1024 * 1024, /* of a refused body; past it the connection is closed */
+    READ_OVER_MAX = 1024 * 1024 * 1024, /* of a refused body; past it the connection is closed */
     READERS_MAX = 16,
 };
 #define BODIES_MAX (256ull * 1024 * 1024) /* all bodies that are being received, together */
@@ -216,10 +216,19 @@ static void refuse_size(inf_request *r)
     inf_request_refusef(r, MHD_HTTP_CONTENT_TOO_LARGE, "the body is larger than %zu bytes", body_limit(r));
 }
 
+/* The last one is what common clients say when they are not told what they send. */
 static bool type_is_fine(const char *type)
 {
-    static const char *const fine[] = {"application/json", "application/x-ndjson", "application/ndjson",
-                                       "text/json",        "text/plain",           "application/octet-stream"};
+    static const char *const fine[] = {
+        "application/json",
+        "application/x-ndjson",
+        "application/ndjson",
+        "text/json",
+        "text/plain",
+        "application/octet-stream",
+        "",
+        "application/x-www-form-urlencoded",
+    };
     size_t n = type ? strcspn(type, "; ") : 0;
     for (size_t i = 0; type && i < sizeof fine / sizeof fine[0]; i++)
         if (strlen(fine[i]) == n && strncasecmp(type, fine[i], n) == 0)

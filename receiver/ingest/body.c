@@ -260,7 +260,8 @@ static int merge(struct reading *r, inf_json_value body, const inf_body_source *
     while (end > 0 && source->text[end - 1] != '}')
         end--;
     inf_buf_put(merged, source->text, end - 1);
-    inf_json_writer w = {merged, true};
+    inf_json_iterator own = inf_json_iterate(body);
+    inf_json_writer w = {merged, inf_json_next(&own)};
     inf_json_iterator i = inf_json_iterate(extra);
     while (inf_json_next(&i)) {
         char key[64];

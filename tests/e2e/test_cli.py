@@ -196,6 +196,13 @@ def test_bad_address(tmp_path):
         assert done.stderr != ""
 
 
+def test_data_directory_that_is_a_file(tmp_path):
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "file", tmp_path / "file" / "below"):
+        done = infinium("serve", "--data", path, "--listen", "127.0.0.1:0", check=False)
+        assert done.returncode == 1 and "no directory" in done.stderr, done.stderr
+
+
 def test_sigint_ends_the_receiver_too(receiver):
     receiver.process.send_signal(signal.SIGINT)
     assert receiver.process.wait(30) == 0

@@ -106,6 +106,29 @@ struct bad {
     const char *reason;
 };
 
+static void types_that_clients_send_unasked(void **state)
+{
+    struct running *r = *state;
+    check_answer(post(r, KEYS "Content-Type: application/x-www-form-urlencoded\r\n", BODY), 201, NULL);
+    check_answer(post(r, KEYS "Content-Type: application/json; charset=utf-8\r\n", BODY), 201, NULL);
+    check_answer(post(r, KEYS, BODY), 201, NULL);
+    assert_int_equal(stored(r), 3);
+}
+
+static void extra_header_on_an_empty_body(void **state)
+{
+    struct running *r = *state;
+    static const char id[] = "0123456789abcdef0123456789abcdef";
+    char path[128];
+    check_answer(post(r,
+                      JSON "Infinium-Extra: {\"name\":\"x\",\"tags\":[\"a\"]}\r\nIdempotency-Key: "
+                           "0123456789abcdef0123456789abcdef\r\n",
+                      "{}"),
+                 201, NULL);
+    snprintf(path, sizeof path, "/api/v1/traces/%s", id);
+    check_answer(http_ask(&r->c, "GET", path, r->bearer, NULL, 0), 200, "\"tags\":[\"a\"]");
+}
+
 static void refusals_leave_the_connection_usable(void **state)
 {
     struct running *r = *state;
@@ -126,6 +149,8 @@ static void refusals_leave_the_connection_usable(void **state)
         {"unknown agent", "POST", "/api/v1/agents/" OTHER_AGENT "/trace",
          "x-agent-id: " OTHER_AGENT "\r\nx-agent-key: " SECRET "\r\n", BODY, 401, "\"error\""},
         {"unknown path", "POST", "/api/v1/nothing", JSON, BODY, 404, "\"error\""},
+        {"unknown path, not even the API's", "POST", "/agents/" AGENT "/trace", JSON, BODY, 404, "\"error\""},
+        {"the page takes no traces", "POST", "/", JSON, BODY, 405, "GET"},
         {"wrong method", "PUT", POST_PATH, JSON, BODY, 405, "POST"},
         {"wrong type", "POST", POST_PATH, KEYS "Content-Type: multipart/form-data\r\n", BODY, 415, "application/json"},
         {"wrong encoding", "POST", POST_PATH, JSON "Content-Encoding: gzip\r\n", BODY, 415, "zstd"},
@@ -170,9 +195,12 @@ static void size_limit(void **state)
     char *body = large(1024 * 1024);
     check_answer(post(r, JSON, body), 201, NULL);
     free(body);
-    body = large(3 * 1024 * 1024);
-    check_answer(post(r, JSON, body), 413, "larger than");
-    free(body);
+    static const size_t sizes[] = {3 * 1024 * 1024, 80 * 1024 * 1024}; /* read over, so that the answer arrives */
+    for (int i = 0; i < 2; i++) {
+        body = large(sizes[i]);
+        check_answer(post(r, JSON, body), 413, "larger than");
+        free(body);
+    }
     check_answer(post(r, JSON, BODY), 201, NULL);
     assert_int_equal(stored(r), 2);
 }
@@ -347,6 +375,8 @@ int main(void)
         TEST(flat_body_of_the_first_version),
         TEST(numbers_without_end),
         TEST(extra_header_is_merged),
+        TEST(extra_header_on_an_empty_body),
+        TEST(types_that_clients_send_unasked),
         TEST(refusals_leave_the_connection_usable),
         TEST(too_deep),
         TEST(size_limit),
