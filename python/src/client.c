@@ -41,6 +41,7 @@ static void client_free(client_object *self)
     inf_client *client = self->client;
     if (!client)
         return;
+    inf_stats(client, &self->last);
     self->client = NULL;
     client_unlink(self);
     Py_BEGIN_ALLOW_THREADS inf_close(client, 0);
@@ -196,7 +197,7 @@ static PyObject *client_flush(client_object *self, PyObject *timeout)
     double seconds;
     if (!seconds_argument(timeout, DEFAULT_FLUSH_S, &seconds))
         return NULL;
-    inf_counts counts = {0};
+    inf_counts counts = self->last;
     if (self->client) {
         client_use(self);
         int rc = flush_until(self->client, now_s() + seconds);
@@ -212,7 +213,7 @@ static PyObject *client_flush(client_object *self, PyObject *timeout)
 static PyObject *client_stats(client_object *self, PyObject *unused)
 {
     (void)unused;
-    inf_counts counts = {0};
+    inf_counts counts = self->last;
     if (self->client)
         inf_stats(self->client, &counts);
     log_drain();
@@ -225,7 +226,7 @@ static PyObject *client_close(client_object *self, PyObject *timeout)
     double seconds;
     if (!seconds_argument(timeout, DEFAULT_FLUSH_S, &seconds))
         return NULL;
-    inf_counts counts = {0};
+    inf_counts counts = self->last;
     if (self->client) {
         self->closing = true;
         client_use(self);

@@ -69,6 +69,7 @@ typedef struct core_state {
 struct client_object {
     PyObject_HEAD inf_client *client; /* NULL: closed */
     core_state *state;
+    inf_counts last;  /* the counts when it was closed */
     PyObject *secret; /* for the package's direct calls */
     uint64_t users;   /* open traces, and threads inside a call that has let the GIL go */
     bool closing;     /* no new traces */
