@@ -117,10 +117,13 @@ static inline bool mine(const inf_trace *t)
 void inf_trace_start(inf_trace *t, inf_client *client, const uint8_t *parent_id, const void *fields, size_t length)
 {
     t->client = client;
-    t->started_mono_ns = inf_mono_ns();
     t->published = 0;
     t->sampled_out = false;
     t->fork_generation = inf_generation();
+    /* Before the clock: what the first trace pays for its journal is not the function's time. */
+    if (client && atomic_load_explicit(&client->route.generation, memory_order_acquire) != t->fork_generation)
+        inf_route_start(&client->route);
+    t->started_mono_ns = inf_mono_ns();
     inf_id_make(t->head.trace_id);
     if (parent_id)
         memcpy(t->head.parent_id, parent_id, sizeof(t->head.parent_id));
@@ -133,12 +136,8 @@ void inf_trace_start(inf_trace *t, inf_client *client, const uint8_t *parent_id,
     t->head.flags = 0;
     t->head.fields_length = 0;
     t->head.reserved = 0;
-    if (client) {
-        inf_route *route = &client->route;
-        if (atomic_load_explicit(&route->generation, memory_order_acquire) != t->fork_generation)
-            inf_route_start(route);
-        atomic_fetch_add_explicit(&route->begun, 1, memory_order_relaxed);
-    }
+    if (client)
+        atomic_fetch_add_explicit(&client->route.begun, 1, memory_order_relaxed);
     if (length > 0) {
         if (reserve(t, length, LIMIT)) {
             memcpy(t->fields, fields, length);

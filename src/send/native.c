@@ -7,6 +7,7 @@
 #include "send/native.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/id.h"
@@ -606,12 +607,27 @@ static void put_description(inf_json_writer *w, const struct parts *p)
     inf_json_put_string(w, description, sizeof(prefix) - 1 + length);
 }
 
+static bool blank(const inf_field *field)
+{
+    for (size_t i = 0; has(field) && i < field->length; i++)
+        if (!strchr(" \t\r\n", field->data[i])) /* a NUL counts as blank, too */
+            return false;
+    return true;
+}
+
+/* Servers refuse a trace without a name; it goes by its function's, then. */
+static void put_name(inf_json_writer *w, const struct parts *p)
+{
+    static const inf_field unnamed = {INF_TAG_NAME, 7, (const uint8_t *)"unnamed"};
+    text(w, "name", !blank(&p->name) ? &p->name : !blank(&p->function) ? &p->function : &unnamed);
+}
+
 /* The published members that are texts, dates and numbers, up to output_summary. */
 static void put_summary(inf_json_writer *w, const struct parts *p)
 {
     char date[INF_RFC3339_SIZE];
     if (!put_raw(w, p, "name"))
-        text(w, "name", &p->name);
+        put_name(w, p);
     if (!put_raw(w, p, "description"))
         put_description(w, p);
     if (!put_raw(w, p, "current_datetime")) {

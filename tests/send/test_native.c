@@ -85,6 +85,25 @@ static void put_llm_call(void)
     inf_trace_group_end(&t, g);
 }
 
+static void test_blank_name(void **state)
+{
+    (void)state;
+    static const char *const names[] = {NULL, "", " \t"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        for (int function = 0; function < 2; function++) {
+            start("2026-11-23T02:56:20.972348Z", 0);
+            if (names[i])
+                text(INF_TAG_NAME, names[i]);
+            if (function)
+                text(INF_TAG_FUNCTION, "classify");
+            char *json = body(false);
+            assert_memory_equal(json, function ? "{\"name\":\"classify\"," : "{\"name\":\"unnamed\",", 18);
+            free(json);
+            inf_trace_clear(&t);
+        }
+    }
+}
+
 static void test_captured_decorated_call(void **state)
 {
     (void)state;
@@ -357,6 +376,7 @@ static void test_damaged_fields(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_blank_name),
         cmocka_unit_test(test_captured_decorated_call),
         cmocka_unit_test(test_captured_error),
         cmocka_unit_test(test_captured_send_task),
