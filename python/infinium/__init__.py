@@ -12,6 +12,7 @@ Importing this costs a few milliseconds: everything but the clients is loaded wh
 import atexit as _atexit
 
 from . import _core
+from ._base import _flush_exports
 from .async_client import AsyncInfiniumClient
 from .client import InfiniumClient
 from .exceptions import (
@@ -96,6 +97,7 @@ def __dir__():
 
 
 def _at_exit():
+    _flush_exports(EXIT_TIMEOUT)
     _core.shutdown(EXIT_TIMEOUT)
 
 

@@ -1,6 +1,7 @@
 """What the sync and the async client share: arguments, the decorator, counts. No thread, no request: those are in C."""
 
 import os
+import sys
 
 from . import _core
 from ._trace import make_decorator
@@ -39,6 +40,12 @@ class FlushResult:
             f"FlushResult(delivered={self.delivered}, pending={self.pending}, lost={self.lost}, "
             f"set_aside={self.set_aside})"
         )
+
+
+def _flush_exports(timeout):
+    exports = sys.modules.get(__package__ + "._exports")  # loaded when there is an exporter
+    if exports is not None:
+        exports.flush(timeout)
 
 
 def _credential(value, variable, field, shortest):
@@ -143,13 +150,23 @@ class BaseClient:
 
         return logging.getLogger(type(self).__module__)
 
-    def trace(self, name, *, auto_send=True, description=None):
+    def trace(self, name, *, auto_send=True, description=None, otel_exporter=None):
         """Decorates a function or coroutine function: each call is a trace of its own. The call is never delayed by the
         network and returns or raises what the function does.
 
-        auto_send=False builds the trace and does not send it: it is at `function.last_trace`, a dict.
+        auto_send=False builds the trace and does not send it: it is at `function.last_trace`, a dict. `otel_exporter`: an
+        InfiniumOTelExporter, which gets each finished trace, on a thread of its own; flush() waits for it.
         """
-        return make_decorator(name, self._core, auto_send, description)
+        return make_decorator(name, self._core, auto_send, description, otel_exporter)
+
+    def _flush(self, timeout):
+        """Exporters first, because that is quick; then what goes over the network."""
+        _flush_exports(30.0 if timeout is None else timeout)
+        return FlushResult(self._core.flush(timeout))
+
+    def _close(self, timeout):
+        _flush_exports(CLOSE_TIMEOUT if timeout is None else timeout)
+        return FlushResult(self._core.close(timeout))
 
     def stats(self):
         """All counts since the client was made: begun = open + pending + acknowledged + set_aside + refused."""

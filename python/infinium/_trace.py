@@ -43,10 +43,11 @@ def _text(value):
         return type(value).__name__
 
 
-def trace_function(function, name, core, auto_send, description):
-    """`core`: a _core.Client or None. classmethod and staticmethod objects are traced inside."""
+def trace_function(function, name, core, auto_send, description, on_end=None):
+    """`core`: a _core.Client or None. `on_end(context, started_ns, duration_ns)` is called with each finished trace, in the
+    traced call. classmethod and staticmethod objects are traced inside."""
     if isinstance(function, (classmethod, staticmethod)):
-        return type(function)(trace_function(function.__func__, name, core, auto_send, description))
+        return type(function)(trace_function(function.__func__, name, core, auto_send, description, on_end))
     if not callable(function):
         raise TypeError(f"only a callable can be traced, not {type(function).__name__}")
     function_name = _name_of(function)
@@ -55,7 +56,7 @@ def trace_function(function, name, core, auto_send, description):
         doc = getattr(inner, "__doc__", None)
         description = doc if isinstance(doc, str) and doc else f"Auto-traced call to {function_name}"
     send = core is not None and auto_send
-    return _core.Traced(
+    traced = _core.Traced(
         function,
         core if send else None,
         _text(name),
@@ -64,13 +65,22 @@ def trace_function(function, name, core, auto_send, description):
         is_coroutine_function(function),
         not send,
     )
+    if on_end is not None:
+        traced._on_end = on_end
+    return traced
 
 
-def make_decorator(name, core, auto_send, description):
+def make_decorator(name, core, auto_send, description, otel_exporter=None):
     if callable(name) and not isinstance(name, str):
         raise TypeError('trace() needs the trace\'s name: @client.trace("My Agent")')
 
+    on_end = None
+    if otel_exporter is not None:
+        from ._exports import exporting
+
+        on_end = exporting(otel_exporter, _text(name))
+
     def decorate(function):
-        return trace_function(function, name, core, auto_send, description)
+        return trace_function(function, name, core, auto_send, description, on_end)
 
     return decorate

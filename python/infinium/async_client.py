@@ -1,7 +1,7 @@
 """The client for asyncio programs (decorated plain functions work with it as well)."""
 
 from ._api import AsyncApi
-from ._base import CLOSE_TIMEOUT, BaseClient, FlushResult
+from ._base import CLOSE_TIMEOUT, BaseClient
 
 
 async def _in_thread(function, *args):
@@ -42,12 +42,12 @@ class AsyncInfiniumClient(BaseClient, AsyncApi):
     async def flush(self, timeout=None):
         """Waits until every trace that has ended is delivered, at most `timeout` seconds (None: 30), without blocking
         the event loop. Returns a FlushResult, whether or not all was delivered in time."""
-        return FlushResult(await _in_thread(self._core.flush, timeout))
+        return await _in_thread(self._flush, timeout)
 
     async def close(self, timeout=CLOSE_TIMEOUT):
         """Takes no more traces, flushes for at most `timeout` seconds and gives everything back. What is not delivered
         stays in the journal for the agent's next client. Decorated functions go on working, untraced."""
-        return FlushResult(await _in_thread(self._core.close, timeout))
+        return await _in_thread(self._close, timeout)
 
     async def __aenter__(self):
         return self

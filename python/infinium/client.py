@@ -1,7 +1,7 @@
 """The client for synchronous programs (decorated coroutine functions work with it as well)."""
 
 from ._api import SyncApi
-from ._base import CLOSE_TIMEOUT, BaseClient, FlushResult
+from ._base import CLOSE_TIMEOUT, BaseClient
 from .exceptions import InfiniumError
 
 
@@ -12,12 +12,12 @@ class InfiniumClient(BaseClient, SyncApi):
     def flush(self, timeout=None):
         """Waits until every trace that has ended is delivered, at most `timeout` seconds (None: 30). Other threads run
         meanwhile. Returns a FlushResult, whether or not all was delivered in time."""
-        return FlushResult(self._core.flush(timeout))
+        return self._flush(timeout)
 
     def close(self, timeout=CLOSE_TIMEOUT):
         """Takes no more traces, flushes for at most `timeout` seconds and gives everything back. What is not delivered
         stays in the journal for the agent's next client. Decorated functions go on working, untraced."""
-        return FlushResult(self._core.close(timeout))
+        return self._close(timeout)
 
     def _request(self, *arguments):
         if self._core.closed:

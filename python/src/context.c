@@ -237,17 +237,34 @@ static void context_settle(context_object *self)
     }
 }
 
+/* To what the decorator's options ask for. True when the reference has been kept. No exception set, before or after. */
+static bool context_hand_over(context_object *self, traced_object *traced)
+{
+    PyObject *on_end = traced->on_end;
+    if (on_end) {
+        Py_INCREF(on_end);
+        PyObject *done = PyObject_CallFunction(on_end, "OLL", self, (long long)self->trace.head.started_ns,
+                                               (long long)self->trace.head.duration_ns);
+        if (!done)
+            swallow_error();
+        Py_XDECREF(done);
+        Py_DECREF(on_end);
+    }
+    if (!traced->keep)
+        return false;
+    PyObject *last = traced->last;
+    traced->last = (PyObject *)self;
+    Py_XDECREF(last);
+    return true;
+}
+
 /* Ends the record and gives up the reference. */
 static void context_finish(context_object *self, traced_object *traced, enum inf_status status)
 {
     inf_trace_finish(&self->trace, status);
     context_drop_client(self);
-    if (unlikely(traced->keep)) {
-        PyObject *last = traced->last;
-        traced->last = (PyObject *)self;
-        Py_XDECREF(last);
+    if (unlikely(traced->watched) && context_hand_over(self, traced))
         return;
-    }
     Py_DECREF(self);
 }
 

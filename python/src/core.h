@@ -103,9 +103,11 @@ typedef struct traced_object {
     client_object *client; /* NULL: built, not sent */
     unsigned char *fields; /* encoded once: name, description, function, versions */
     size_t fields_length;
-    bool coroutine; /* calls return awaitables */
-    bool keep;      /* remember the last trace (auto_send=False or no client) */
-    PyObject *last; /* context_object of the last finished call */
+    bool coroutine;   /* calls return awaitables */
+    bool keep;        /* remember the last trace (auto_send=False or no client) */
+    bool watched;     /* keep, or on_end is set: the one thing that a plain call looks at */
+    PyObject *last;   /* context_object of the last finished call */
+    PyObject *on_end; /* called with each finished trace: (context, start, duration), see traced.c; or NULL */
     PyObject *dict;
     PyObject *weakrefs;
 } traced_object;

@@ -153,6 +153,7 @@ static PyObject *traced_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     }
     self->coroutine = coroutine;
     self->keep = keep;
+    self->watched = keep;
     self->dict = dict;
     return (PyObject *)self;
 
@@ -168,6 +169,7 @@ static int traced_traverse(traced_object *self, visitproc visit, void *arg)
     Py_VISIT(self->wrapped);
     Py_VISIT(self->client);
     Py_VISIT(self->last);
+    Py_VISIT(self->on_end);
     Py_VISIT(self->dict);
     return 0;
 }
@@ -177,6 +179,7 @@ static int traced_traverse(traced_object *self, visitproc visit, void *arg)
 static int traced_clear(traced_object *self)
 {
     Py_CLEAR(self->last);
+    Py_CLEAR(self->on_end);
     Py_CLEAR(self->dict);
     return 0;
 }
@@ -277,6 +280,25 @@ static PyObject *traced_last_trace(traced_object *self, void *closure)
     return trace;
 }
 
+static PyObject *traced_on_end(traced_object *self, void *closure)
+{
+    (void)closure;
+    PyObject *value = self->on_end ? self->on_end : Py_None;
+    Py_INCREF(value);
+    return value;
+}
+
+static int traced_set_on_end(traced_object *self, PyObject *value, void *closure)
+{
+    (void)closure;
+    PyObject *old = self->on_end;
+    self->on_end = value == Py_None ? NULL : value;
+    Py_XINCREF(self->on_end);
+    self->watched = self->keep || self->on_end;
+    Py_XDECREF(old);
+    return 0;
+}
+
 static PyMethodDef traced_methods[] = {
     {"__reduce__", traced_reduce, METH_NOARGS, "Pickled by name, as functions are."},
     {NULL, NULL, 0, NULL},
@@ -288,6 +310,11 @@ static PyGetSetDef traced_getset[] = {
     {"last_trace", (getter)traced_last_trace, NULL,
      "The trace of the call that finished last, as a dict of the published body; kept only with auto_send=False or "
      "without a client, else None.",
+     NULL},
+    {"_on_end", (getter)traced_on_end, (setter)traced_set_on_end,
+     "Called as (context, start, duration) when a trace has ended: nanoseconds since the epoch and of the call. What "
+     "it "
+     "raises goes nowhere. None by default.",
      NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };

@@ -10,6 +10,34 @@ except ImportError:
     _trace = None
 
 
+def current_context():
+    """The OpenTelemetry context that is current, to be attached() elsewhere; None without OpenTelemetry."""
+    if _trace is None:
+        return None
+    from opentelemetry import context
+
+    return context.get_current()
+
+
+class attached:
+    """`with attached(current_context()):` spans made inside have the parent that was current there."""
+
+    def __init__(self, where):
+        self.where = where
+
+    def __enter__(self):
+        if self.where is not None:
+            from opentelemetry import context
+
+            self.token = context.attach(self.where)
+
+    def __exit__(self, *error):
+        if self.where is not None:
+            from opentelemetry import context
+
+            context.detach(self.token)
+
+
 class InfiniumOTelExporter:
     """`service_name` goes onto each root span, `tracer_name` names the tracer."""
 
