@@ -175,12 +175,16 @@ def test_tail_follows(receiver, agent):
         text=True,
         env=clean_environment(),
     )
-    post_trace(receiver, agent, name="One")
-    assert json.loads(process.stdout.readline())["name"] == "One"
-    post_trace(receiver, agent, name="Two")
-    assert json.loads(process.stdout.readline())["name"] == "Two"
-    assert process.wait(30) == 0
-    process.stdout.close()
+    try:
+        post_trace(receiver, agent, name="One")
+        assert json.loads(process.stdout.readline())["name"] == "One"
+        post_trace(receiver, agent, name="Two")
+        assert json.loads(process.stdout.readline())["name"] == "Two"
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
 
 
 def test_second_receiver_on_the_directory_is_refused(receiver):
