@@ -65,7 +65,7 @@ void inf_request_work(inf_request *request, enum inf_phase meanwhile, void (*wor
 void inf_request_resume(inf_request *request, enum inf_phase phase)
 {
     request->phase = phase;
-    MHD_resume_connection(request->connection);
+    inf_http_loop_resume(request->loop, request->connection);
 }
 
 static bool agent_route(enum inf_route route)

@@ -13,6 +13,7 @@
 
 #include "auth/agents.h"
 #include "base/buf.h"
+#include "http/loop.h"
 #include "ingest/intake.h"
 #include "receiver.h"
 
@@ -46,6 +47,7 @@ struct inf_request {
     inf_request *next; /* in a queue or among the spare ones */
     inf_receiver *receiver;
     struct MHD_Connection *connection;
+    inf_http_loop *loop; /* of the connection */
     const char *url;
     enum inf_phase phase;
     enum inf_route route;

@@ -1,4 +1,4 @@
-/* The HTTP server: libmicrohttpd with polling threads, requests from their first header to their last byte.
+/* The HTTP server: libmicrohttpd on threads of ours (loop.h), requests from their first header to their last byte.
  *
  * The library calls take() several times for one request: when the headers are there, for each part of the body, and
  * when the body is complete; again after each suspension. inf_request.phase says where a request stands. Rules of the
@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "base/os.h"
 #include "http/answer.h"
+#include "http/loop.h"
 #include "http/route.h"
 #include "infinium.h"
 
@@ -34,12 +35,20 @@ enum {
     ANSWER_MAX = 64 * 1024 * 1024,
     READ_OVER_MAX = 1024 * 1024 * 1024, /* of a refused body; past it the connection is closed */
     READERS_MAX = 16,
+    THREADS_MAX = 64,
 };
 #define BODIES_MAX (256ull * 1024 * 1024) /* all bodies that are being received, together */
 
+/* A loop and whose it is: the context of the library's calls. */
+struct server_loop {
+    inf_http_loop loop;
+    inf_http *http;
+};
+
 struct inf_http {
     inf_receiver *receiver;
-    struct MHD_Daemon *daemon;
+    struct server_loop loops[THREADS_MAX];
+    unsigned loop_count;
     int listener;
     pthread_mutex_t lock;
     inf_request *spare;
@@ -344,7 +353,8 @@ static void act(inf_request *r)
 static enum MHD_Result take(void *context, struct MHD_Connection *connection, const char *url, const char *method,
                             const char *version, const char *data, size_t *size, void **state)
 {
-    inf_http *http = context;
+    struct server_loop *loop = context;
+    inf_http *http = loop->http;
     inf_request *r = *state;
     (void)version;
     if (!r) {
@@ -355,6 +365,7 @@ static enum MHD_Result take(void *context, struct MHD_Connection *connection, co
         atomic_fetch_add(&http->active, 1);
         r->receiver = http->receiver;
         r->connection = connection;
+        r->loop = &loop->loop;
         r->phase = INF_PHASE_HEADERS;
         begin(http, r, url, method);
         if (r->suspended)
@@ -387,8 +398,9 @@ static void completed(void *context, struct MHD_Connection *connection, void **s
 {
     (void)connection;
     (void)code;
+    struct server_loop *loop = context;
     if (*state)
-        request_done(context, *state);
+        request_done(loop->http, *state);
     *state = NULL;
 }
 
@@ -470,7 +482,7 @@ static unsigned thread_count(const inf_serve_options *options)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     if (options->threads > 0)
-        return options->threads > 64 ? 64 : (unsigned)options->threads;
+        return options->threads > THREADS_MAX ? THREADS_MAX : (unsigned)options->threads;
     return cores < 1 ? 1 : cores > 4 ? 4 : (unsigned)cores;
 }
 
@@ -481,6 +493,28 @@ static void library_says(void *context, const char *format, va_list args)
     vsnprintf(text, sizeof text, format, args);
     text[strcspn(text, "\n")] = 0;
     inf_log(INF_LOG_DEBUG, "http: %s", text);
+}
+
+static int start_loop(inf_http *http, unsigned connections)
+{
+    struct server_loop *loop = &http->loops[http->loop_count];
+    loop->http = http;
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+    struct MHD_Daemon *daemon =
+        MHD_start_daemon(flags, 0, NULL, NULL, take, loop, MHD_OPTION_EXTERNAL_LOGGER, library_says, NULL,
+                         MHD_OPTION_LISTEN_SOCKET, http->listener, MHD_OPTION_NOTIFY_COMPLETED, completed, loop,
+                         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_LIMIT,
+                         connections, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_END);
+    if (!daemon)
+        return INF_ESYS;
+    int rc = inf_http_loop_start(&loop->loop, daemon);
+    if (rc == 0) {
+        http->loop_count++;
+        return 0;
+    }
+    MHD_quiesce_daemon(daemon); /* or the listener would be closed with it */
+    MHD_stop_daemon(daemon);
+    return rc;
 }
 
 int inf_http_listen(inf_http **out, inf_receiver *receiver, const inf_serve_options *options, char *message,
@@ -500,22 +534,13 @@ int inf_http_listen(inf_http **out, inf_receiver *receiver, const inf_serve_opti
     }
     *out = http;
     receiver->http = http;
-    /* Not epoll: when a round brings exactly 128 events, libmicrohttpd 0.9.75 waits for more, up to the idle timeout,
-     * before it looks at those. With some hundred busy connections that stalls all of them. */
-    unsigned flags = MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
     unsigned threads = thread_count(options);
     unsigned connections = options->connections > 0 ? (unsigned)options->connections : DEFAULT_CONNECTIONS;
-    http->daemon = MHD_start_daemon(flags, 0, NULL, NULL, take, http, MHD_OPTION_EXTERNAL_LOGGER, library_says, NULL,
-                                    MHD_OPTION_LISTEN_SOCKET, http->listener, MHD_OPTION_NOTIFY_COMPLETED, completed,
-                                    http, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-                                    MHD_OPTION_CONNECTION_LIMIT, connections < threads ? threads : connections,
-                                    MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_THREAD_POOL_SIZE,
-                                    threads > 1 ? threads : 0u, MHD_OPTION_END);
-    if (!http->daemon) {
+    for (unsigned i = 0; rc == 0 && i < threads; i++)
+        rc = start_loop(http, connections > threads ? (connections + threads - 1) / threads : 1);
+    if (rc < 0)
         snprintf(message, size, "the HTTP server cannot be started: %s", strerror(errno));
-        return INF_ESYS;
-    }
-    return 0;
+    return rc;
 }
 
 void inf_http_quiesce(inf_http *http)
@@ -523,8 +548,8 @@ void inf_http_quiesce(inf_http *http)
     if (!http)
         return;
     atomic_store(&http->quiet, true);
-    if (http->daemon)
-        MHD_quiesce_daemon(http->daemon);
+    for (unsigned i = 0; i < http->loop_count; i++)
+        inf_http_loop_quiesce(&http->loops[i].loop);
 }
 
 void inf_http_stop(inf_http *http)
@@ -533,8 +558,8 @@ void inf_http_stop(inf_http *http)
         return;
     for (int i = 0; i < 100 && atomic_load(&http->active) > 0; i++)
         nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
-    if (http->daemon)
-        MHD_stop_daemon(http->daemon);
+    for (unsigned i = 0; i < http->loop_count; i++)
+        inf_http_loop_stop(&http->loops[i].loop);
     if (http->listener >= 0)
         inf_os.close(http->listener);
     while (http->spare) {

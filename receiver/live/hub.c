@@ -35,6 +35,7 @@ struct viewer {
     struct viewer **link;
     struct inf_hub *hub;
     struct MHD_Connection *connection;
+    inf_http_loop *loop;
     uint64_t last; /* sequence number of the last event prepared */
     inf_buf out;
     size_t sent; /* of out */
@@ -131,7 +132,7 @@ static void resume_all(inf_hub *hub, bool beat)
         v->beat |= beat;
         if (v->suspended && (beat || hub->stopping || v->last < hub->head)) {
             v->suspended = false;
-            MHD_resume_connection(v->connection);
+            inf_http_loop_resume(v->loop, v->connection);
         }
     }
 }
@@ -310,13 +311,14 @@ static int begin(struct viewer *v, inf_store *store, bool resume, uint64_t after
     return 0;
 }
 
-int inf_hub_view(inf_hub *hub, inf_store *store, struct MHD_Connection *connection, bool resume, uint64_t after,
-                 struct MHD_Response **out)
+int inf_hub_view(inf_hub *hub, inf_store *store, inf_http_loop *loop, struct MHD_Connection *connection, bool resume,
+                 uint64_t after, struct MHD_Response **out)
 {
     struct viewer *v = calloc(1, sizeof *v);
     if (!v)
         return INF_ENOMEM;
     v->hub = hub;
+    v->loop = loop;
     v->connection = connection;
     inf_buf_init(&v->out, OUT_MAX);
     int rc = begin(v, store, resume, after);

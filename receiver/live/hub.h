@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "http/loop.h"
 #include "store/store.h"
 
 typedef struct inf_hub inf_hub;
@@ -17,9 +18,10 @@ int inf_hub_open(inf_hub **out, const char *dir);
 void inf_hub_wake(inf_hub *hub);
 
 /* The answer to a viewer: an endless response. `resume` continues after sequence `after`; otherwise it begins now.
- * Reads through `store`, a handle of the calling thread. 0; INF_EFULL: too many viewers; INF_ECLOSED. */
-int inf_hub_view(inf_hub *hub, inf_store *store, struct MHD_Connection *connection, bool resume, uint64_t after,
-                 struct MHD_Response **out);
+ * The connection belongs to `loop`. Reads through `store`, a handle of the calling thread. 0; INF_EFULL: too many
+ * viewers; INF_ECLOSED. */
+int inf_hub_view(inf_hub *hub, inf_store *store, inf_http_loop *loop, struct MHD_Connection *connection, bool resume,
+                 uint64_t after, struct MHD_Response **out);
 
 /* Ends every viewer's answer. Afterwards no connection is suspended by the hub. */
 void inf_hub_stop(inf_hub *hub);
