@@ -76,8 +76,8 @@ typedef struct inf_options {
         0                                                                                                              \
     }
 
-/* Traces of this client, since inf_open(). At any instant
- *   begun = open + pending + acknowledged + set_aside + refused. */
+/* Traces of this client, since inf_open(), in this process. At any instant, and in whatever thread it is asked for,
+ *   begun = open + finished,   finished = pending + acknowledged + set_aside + refused,   pending = queued + sent. */
 typedef struct inf_counts {
     uint64_t begun;
     uint64_t open;         /* begun, not ended */
@@ -90,6 +90,8 @@ typedef struct inf_counts {
     uint64_t interrupted;  /* of those, the ones that had not ended */
     uint64_t requests;
     uint64_t retries;
+    uint64_t queued; /* of pending: waiting in the journal */
+    uint64_t sent;   /* of pending: on their way, the receiver has not answered yet */
 } inf_counts;
 
 /* Opens a client. The sender thread starts with the first trace, or at once when there are journals of other processes

@@ -152,6 +152,8 @@ static PyObject *counts_dict(const inf_counts *counts)
         {"interrupted", counts->interrupted},
         {"requests", counts->requests},
         {"retries", counts->retries},
+        {"queued", counts->queued},
+        {"sent", counts->sent},
     };
     for (size_t i = 0; dict && i < sizeof members / sizeof members[0]; i++) {
         PyObject *value = PyLong_FromUnsignedLongLong(members[i].value);

@@ -274,9 +274,9 @@ void inf_trace_finish(inf_trace *t, enum inf_status status)
         return;
     inf_route *route = &t->client->route;
     /* Counted before it is appended, so that the sender never settles a trace that has not ended. */
-    atomic_fetch_add_explicit(&route->ended, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&route->ended, 1, memory_order_release);
     if (!recording(t) || append(t, INF_RECORD_END, 0, t->head.duration_ns, t->head.status) != INF_OK)
-        atomic_fetch_add_explicit(&route->refused, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&route->refused, 1, memory_order_release);
 }
 
 uint64_t inf_trace_elapsed_ns(const inf_trace *t)

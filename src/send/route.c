@@ -18,6 +18,7 @@
 #include "base/os.h"
 #include "send/batch.h"
 #include "send/bucket.h"
+#include "send/counts.h"
 #include "send/native.h"
 #include "send/open.h"
 #include "send/reject.h"
@@ -149,6 +150,7 @@ void inf_route_state_free(inf_route_state *s, inf_engine *engine)
 {
     if (!s)
         return;
+    atomic_store(&s->route->in_flight, 0);
     for (int i = 0; i < SLOTS; i++) {
         inf_http_cancel(engine->http, &s->slots[i].transfer);
         inf_slot_free(&s->slots[i]);
@@ -495,10 +497,20 @@ static void learn(inf_route_state *s, const inf_slot *slot)
     }
 }
 
+/* How many of the request's traces are this process's own, and ended. */
+static uint64_t own_traces(const inf_slot *slot)
+{
+    uint64_t n = 0;
+    for (uint32_t i = slot->lo; i < slot->hi && !slot->adopted; i++)
+        n += slot->items[i].kind == INF_ITEM_ENDED;
+    return n;
+}
+
 static void take_answer(inf_route_state *s, inf_slot *slot, uint64_t now_ns)
 {
     inf_http_answer *a = &slot->transfer.answer;
     slot->state = INF_SLOT_WAITING;
+    atomic_fetch_sub(&s->route->in_flight, own_traces(slot));
     slot->attempts++;
     learn(s, slot);
     switch (judge(a)) {
@@ -600,8 +612,16 @@ static int start_batch(inf_route_state *s, inf_engine *engine, inf_slot *slot)
         length = slot->body.length;
     }
     bool packed = first->line_length > 0 && body == slot->body.data;
-    const char *headers[] = {s->header_id, s->header_key, "Content-Type: application/x-ndjson",
-                             packed ? "Content-Encoding: zstd" : NULL, NULL};
+    char counts[INF_COUNTS_SIZE + 32] = "Infinium-Counts: ";
+    inf_counts now;
+    inf_route_counts(s->route, &now);
+    inf_counts_text(&now, counts + strlen(counts));
+    const char *headers[] = {s->header_id,
+                             s->header_key,
+                             "Content-Type: application/x-ndjson",
+                             counts,
+                             packed ? "Content-Encoding: zstd" : NULL,
+                             NULL};
     inf_http_request request = {
         .method = "POST",
         .url = s->url_batch,
@@ -641,9 +661,12 @@ static bool start(inf_route_state *s, inf_engine *engine, inf_slot *slot, uint64
         inf_slot_choose(slot, s->offer.max_traces, s->offer.max_bytes);
     else
         slot->hi = slot->lo + 1;
+    uint64_t own = own_traces(slot);
+    add_count(&s->route->in_flight, own);
     int error = batch ? start_batch(s, engine, slot) : start_one(s, engine, slot);
     if (error) {
         inf_http_answer *a = &slot->transfer.answer;
+        atomic_fetch_sub(&s->route->in_flight, own);
         a->error = error;
         snprintf(a->reason, sizeof(a->reason), "%s", inf_strerror(error));
         a->retry_after[0] = '\0';

@@ -40,6 +40,7 @@ typedef struct inf_route {
     _Alignas(64) atomic_uint_fast64_t refused;
 
     /* Written by the sender. An ended trace moves to exactly one of acknowledged, set_aside and refused. */
+    atomic_uint_fast64_t in_flight; /* in a request that has no answer yet */
     atomic_uint_fast64_t acknowledged;
     atomic_uint_fast64_t set_aside;
     atomic_uint_fast64_t adopted;

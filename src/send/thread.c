@@ -23,6 +23,7 @@
 #include "base/id.h"
 #include "base/os.h"
 #include "send/batch.h"
+#include "send/counts.h"
 #include "send/route.h"
 
 #define SHORTEST_WAIT_MS 2u
@@ -215,8 +216,9 @@ static void forget_route(inf_route *route)
         inf_journal_after_fork(journal);
     atomic_store(&route->generation, 0);
     atomic_uint_fast64_t *counters[] = {
-        &route->begun,   &route->ended,       &route->refused,  &route->acknowledged, &route->set_aside,
-        &route->adopted, &route->interrupted, &route->requests, &route->retries,      &route->settled_position,
+        &route->begun,     &route->ended,       &route->refused,  &route->acknowledged, &route->set_aside,
+        &route->adopted,   &route->interrupted, &route->requests, &route->retries,      &route->settled_position,
+        &route->in_flight,
     };
     for (size_t i = 0; i < sizeof(counters) / sizeof(*counters); i++)
         atomic_store(counters[i], 0);
@@ -332,6 +334,21 @@ void inf_route_counts(const inf_route *route, inf_counts *out)
     out->interrupted = load(&route->interrupted);
     out->requests = load(&route->requests);
     out->retries = load(&route->retries);
+    /* Read at another instant than the rest: the smaller of the two, so that it adds up. */
+    uint64_t in_flight = load(&route->in_flight);
+    out->sent = in_flight < out->pending ? in_flight : out->pending;
+    out->queued = out->pending - out->sent;
+}
+
+/* The numbers of a client that goes, if not all of its traces have arrived. */
+static void log_counts(const inf_route *route)
+{
+    inf_counts counts;
+    char text[INF_COUNTS_SIZE];
+    inf_route_counts(route, &counts);
+    bool whole = counts.begun == counts.acknowledged;
+    inf_counts_text(&counts, text);
+    inf_log(whole ? INF_LOG_INFO : INF_LOG_WARNING, "traces of agent %.40s: %s", route->agent_id, text);
 }
 
 /* ---- exit ---- */
@@ -383,6 +400,10 @@ static void at_exit(void)
     pthread_mutex_unlock(&sender.lock);
     if (join)
         pthread_join(sender.thread, NULL); /* it has left its loop */
+    pthread_mutex_lock(&sender.lock);
+    for (inf_route *r = sender.routes; r; r = r->next)
+        log_counts(r);
+    pthread_mutex_unlock(&sender.lock);
     if (pending > in_memory)
         inf_log(INF_LOG_WARNING, "%llu traces stay in the journal; the next client of the same agent sends them",
                 (unsigned long long)(pending - in_memory));
@@ -490,6 +511,7 @@ void inf_route_stop(inf_route *route)
         atomic_fetch_add(&route->refused, counts.pending);
         inf_log(INF_LOG_WARNING, "%llu traces that were kept in memory are lost", (unsigned long long)counts.pending);
     }
+    log_counts(route);
     if (journal)
         inf_journal_close(journal);
 }
