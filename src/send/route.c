@@ -34,6 +34,7 @@
 #define SHOW_AGAIN_NS 2000000000u
 #define SHOW_LOOK_NS 250000000u
 #define CARRY_AFTER_NS 2000000000u
+#define HURRY_EVERY_NS 1000000000u
 #define READ_AGAIN_NS 100000000u
 #define READ_AT_ONCE 100000 /* records in one turn, so that other routes get theirs */
 
@@ -60,14 +61,15 @@ struct inf_route_state {
     bool batch;   /* it takes batches */
     bool failing; /* since the last success there was a failure: one request at a time */
     bool left_first;
-    bool told; /* the server itself said when to come back */
+    bool hurry; /* a flush came and no attempt was made for it yet */
+    bool told;  /* the server itself said when to come back */
     inf_batch_offer offer;
     uint32_t batch_bytes;
     unsigned failures;
     uint64_t not_before_ns;
     uint64_t token_at_ns;
 
-    uint64_t adopt_at_ns, sync_at_ns, show_at_ns;
+    uint64_t adopt_at_ns, sync_at_ns, show_at_ns, hurry_at_ns;
     inf_position synced;
     inf_position last_tail;
     uint64_t settled; /* own traces, for open.h's marks */
@@ -852,9 +854,12 @@ inf_turn inf_route_turn(inf_route *route, inf_engine *engine, uint64_t now_ns)
     inf_turn turn = {.due_ns = UINT64_MAX};
     inf_position read = s->own.read;
     s->settled_now = false;
-    if (atomic_exchange_explicit(&route->hurry, false, memory_order_relaxed) && !s->told) {
+    /* Somebody waits: no backoff keeps him longer than a second, and he may ask as often as he likes. */
+    s->hurry |= atomic_exchange_explicit(&route->hurry, false, memory_order_relaxed);
+    if (s->hurry && !s->told && now_ns >= s->hurry_at_ns) {
+        s->hurry = false;
+        s->hurry_at_ns = now_ns + HURRY_EVERY_NS;
         s->not_before_ns = 0;
-        s->failures = 0;
     }
     turn.active = keep_house(s, now_ns);
     for (int i = 0; i < SLOTS; i++) {

@@ -130,6 +130,19 @@ def test_flush_that_times_out():
     client.close(0)
 
 
+def test_a_flush_does_not_hammer_a_failing_receiver(server):
+    server.answer = Answer(500)
+    client = InfiniumClient(AGENT, SECRET, server.url + "/api/v1")
+    client.trace("t")(lambda: 1)()
+    client.flush(2.5)
+    assert 2 <= len(server.asked) <= 10, len(server.asked)
+    server.answer = Answer(201)
+    start = time.perf_counter()
+    assert client.flush(20).delivered == 1
+    assert time.perf_counter() - start < 2, "somebody waits: no backoff is longer than a second"
+    client.close(0)
+
+
 def run(program, *, wait=True, **environment):
     process = subprocess.Popen(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
