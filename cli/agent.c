@@ -1,6 +1,7 @@
 /* `infinium agent create|list|revoke` */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "auth/agents.h"
 #include "base/clock.h"
@@ -15,6 +16,7 @@
 
 #define LINE_LIMIT 8192
 #define URL_SIZE 256
+#define REVOKE_WAIT_NS 300000000l /* a running receiver looks at the agents ten times a second */
 
 static int print_created(const char *dir, const char *name, const char *id, const char *secret, bool json)
 {
@@ -197,6 +199,8 @@ static int agent_revoke(int argc, char **argv)
             code = cli_error("there is no agent %s", text);
         else
             code = error ? cli_store_error(store, error, "revoking the agent") : CLI_DONE;
+        if (code == CLI_DONE && inf_receiver_find(dir, NULL, 0) == 1)
+            nanosleep(&(struct timespec){.tv_nsec = REVOKE_WAIT_NS}, NULL);
         if (code == CLI_DONE)
             printf("revoked %s\n", text);
     }

@@ -66,6 +66,22 @@ static bool blank(const char *line, size_t length)
     return length == 0;
 }
 
+/* Asked before the first line is taken: of a request that is refused as a whole nothing is kept. */
+static bool too_many(const inf_request *r)
+{
+    const char *at = (const char *)r->body.data;
+    const char *end = at + r->body.length;
+    unsigned count = 0;
+    while (at < end && count <= INF_BATCH_MAX_TRACES) {
+        const char *stop = memchr(at, '\n', (size_t)(end - at));
+        if (!stop)
+            stop = end;
+        count += !blank(at, (size_t)(stop - at));
+        at = stop + 1;
+    }
+    return count > INF_BATCH_MAX_TRACES;
+}
+
 static int take_lines(struct batch *b)
 {
     const char *at = (const char *)b->request->body.data;
@@ -76,8 +92,6 @@ static int take_lines(struct batch *b)
         if (!stop)
             stop = end;
         if (!blank(at, (size_t)(stop - at))) {
-            if (b->index == INF_BATCH_MAX_TRACES)
-                return INF_E2BIG;
             rc = take_line(b, at, (size_t)(stop - at));
             b->index++;
         }
@@ -112,6 +126,10 @@ void inf_ingest_batch(inf_request *r)
 {
     if (!inf_ingest_unpack(r, INF_BATCH_MAX_BYTES))
         return;
+    if (too_many(r)) {
+        inf_request_refusef(r, MHD_HTTP_CONTENT_TOO_LARGE, "more than %d traces in one request", INF_BATCH_MAX_TRACES);
+        return;
+    }
     struct batch b = {.request = r, .w = inf_json_writer_on(&r->answer), .received_ns = inf_unix_ns()};
     b.reader = inf_http_reader(r->receiver);
     if (!b.reader) {
@@ -123,9 +141,7 @@ void inf_ingest_batch(inf_request *r)
     inf_json_begin_array(&b.w);
     int rc = take_lines(&b);
     inf_http_reader_done(r->receiver, b.reader);
-    if (rc == INF_E2BIG)
-        inf_request_refusef(r, MHD_HTTP_CONTENT_TOO_LARGE, "more than %d traces in one request", INF_BATCH_MAX_TRACES);
-    else if (rc < 0)
+    if (rc < 0)
         inf_ingest_refuse_append(r, rc);
     else if (b.index == 0)
         inf_request_refuse(r, MHD_HTTP_BAD_REQUEST, "the body holds no trace");

@@ -120,6 +120,8 @@ def test_revoked_agent_is_refused(receiver, program, agent):
     result, _log = run(program)
     assert result == [20, 0, 0]
     infinium("agent", "revoke", agent["agent_id"], "--data", receiver.data)
+    headers = {"x-agent-id": agent["agent_id"], "x-agent-key": agent["agent_secret"]}
+    assert request(f"{receiver.base_url}/agents/{agent['agent_id']}/trace", {"name": "x"}, headers)[0] == 401  # at once
     result, _log = run(program, timeout=1)
     assert result[0] == 0 and result[1] == 20
     assert receiver.count() == 20

@@ -81,6 +81,10 @@ static void too_many_traces(void **state)
     char *body = many(10001, &length);
     check_answer(batch(r, NDJSON, body, length), 413, "10000");
     free(body);
+    body = many(1, &length);
+    check_answer(batch(r, NDJSON, body, length), 200, "\"accepted\":1");
+    assert_int_equal(stored(r), 1); /* nothing of the refused ones came before it in the journal */
+    free(body);
 }
 
 static long resident_kib(void)
