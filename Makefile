@@ -24,7 +24,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHON
 
 .DEFAULT_GOAL := build
-.PHONY: build deps deps-test demo test bench clean help install-python
+.PHONY: build deps deps-test demo test bench torture tsan fuzz clean help install-python
 
 build: deps ## build the library, the infinium command and the C examples into build/release
 	@cmake -S . -B $(RELEASE) -G Ninja $(RELEASE_OPTIONS) >$(RELEASE).log 2>&1 || { cat $(RELEASE).log; exit 1; }
@@ -52,6 +52,38 @@ test: deps-test $(STAMPS)/examples $(STAMPS)/tests $(STAMPS)/browser install-pyt
 bench: deps install-python build ## measure what a traced call costs and what a receiver takes
 	@$(VPYTHON) bench/run.py $(BENCH_OPTIONS)
 
+torture: deps-test install-python $(STAMPS)/torture ## the fault tests at full length: half an hour (docs/testing.md)
+	@cmake -S . -B $(SANITIZED) -G Ninja -DINF_SANITIZE=address,undefined -DINF_WERROR=ON -DINF_TESTS=ON \
+	    -DINF_PAGE=OFF >$(SANITIZED).log 2>&1 || { cat $(SANITIZED).log; exit 1; }
+	@cmake --build $(SANITIZED)
+	@INF_TORTURE=1 ctest --test-dir $(SANITIZED) -R '^fault/' --output-on-failure --timeout 1800
+	@$(MAKE) tsan
+	@INF_TORTURE=1 PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VPYTHON) -m pytest -q -p no:cacheprovider --timeout=300 tests/fault
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VPYTHON) bench/outage.py
+
+TSAN_TESTS := journal_test_journal journal_test_threads journal_test_adopt send_test_call client_test_scope \
+              client_test_delivery
+
+tsan: deps-test ## the journal's and the sender's tests under ThreadSanitizer
+	@cmake -S . -B build/tsan -G Ninja -DINF_SANITIZE=thread -DINF_WERROR=ON -DINF_TESTS=ON -DINF_PAGE=OFF \
+	    -DINF_RECEIVER=OFF -DINF_EXAMPLES=OFF >build/tsan.log 2>&1 || { cat build/tsan.log; exit 1; }
+	@cmake --build build/tsan --target $(TSAN_TESTS)
+	@for test in $(TSAN_TESTS); do \
+	    TSAN_OPTIONS=exitcode=66 timeout 300 build/tsan/tests/$$test || exit 1; done
+
+SECONDS_EACH ?= 60
+FUZZERS := record json answer native journal watch body receiver
+
+fuzz: deps-test ## each fuzzer for SECONDS_EACH seconds (60); needs clang
+	@CC=clang CXX=clang++ cmake -S . -B build/fuzz -G Ninja -DINF_FUZZ=ON -DINF_TESTS=ON -DINF_PAGE=OFF -DINF_EXAMPLES=OFF \
+	    -DINF_SANITIZE=address,undefined,fuzzer-no-link >build/fuzz.log 2>&1 || { cat build/fuzz.log; exit 1; }
+	@cmake --build build/fuzz --target $(FUZZERS:%=fuzz_%)
+	@for name in $(FUZZERS); do \
+	    mkdir -p build/fuzz/found/$$name; echo "== $$name"; \
+	    build/fuzz/tests/fuzz/fuzz_$$name -max_total_time=$(SECONDS_EACH) -timeout=20 -rss_limit_mb=2048 -max_len=65536 \
+	        -verbosity=0 -print_final_stats=1 -artifact_prefix=build/fuzz/$$name- \
+	        build/fuzz/found/$$name tests/fuzz/corpus/$$name || exit 1; done
+
 clean: ## remove everything that was built, the virtual environment too
 	rm -rf build $(VENV) .pytest_cache .hypothesis ui/node_modules ui/dist tests/browser/node_modules
 
@@ -71,6 +103,10 @@ $(STAMPS)/examples: examples/requirements.txt $(STAMPS)/venv
 
 $(STAMPS)/tests: tests/requirements.txt tests/conformance/requirements-ours.txt $(STAMPS)/venv
 	$(VPYTHON) -m pip install -q -r tests/requirements.txt
+	@touch $@
+
+$(STAMPS)/torture: tests/fault/requirements.txt $(STAMPS)/tests
+	$(VPYTHON) -m pip install -q -r tests/fault/requirements.txt
 	@touch $@
 
 $(STAMPS)/browser: tests/browser/package.json tests/browser/package-lock.json | deps

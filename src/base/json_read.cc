@@ -91,6 +91,8 @@ static simdjson::error_code parse_once(inf_json *parser, const void *text, size_
                                        inf_json_value *root)
 {
     simdjson::error_code code = simdjson::SUCCESS;
+    if (length == 0) /* `text` may be NULL, which simdjson would copy from */
+        return simdjson::EMPTY;
     if (parser->parser.capacity() < length || parser->parser.max_depth() != depth || parser->parser.capacity() == 0)
         code = parser->parser.allocate(length < 4096 ? 4096 : length, depth);
     if (code == simdjson::SUCCESS) {

@@ -162,7 +162,11 @@ void inf_json_put_double(inf_json_writer *w, double value)
     }
     inf_json_separate(w);
     char text[64];
-    if (fabs(value) < 1e15 && value == (double)(int64_t)value && !(value == 0 && signbit(value))) {
+    if (value == 0 && signbit(value)) {
+        inf_buf_put(w->out, "-0.0", 4);
+        return;
+    }
+    if (fabs(value) < 1e15 && value == (double)(int64_t)value) {
         inf_buf_put_i64(w->out, (int64_t)value);
         inf_buf_put(w->out, ".0", 2); /* it stays a floating-point number for readers that tell the two apart */
         return;
