@@ -55,6 +55,18 @@ enum inf_error_code {
 /* A static, never-NULL message for a value that a function here returned. */
 INF_API const char *inf_strerror(int error);
 
+/* All members zero; {0} makes C++ compilers warn of the others. */
+#ifdef __cplusplus
+#define INF_ZERO_                                                                                                      \
+    {                                                                                                                  \
+    }
+#else
+#define INF_ZERO_                                                                                                      \
+    {                                                                                                                  \
+        0                                                                                                              \
+    }
+#endif
+
 typedef struct inf_client inf_client;
 typedef struct inf_trace inf_trace;
 
@@ -71,10 +83,7 @@ typedef struct inf_options {
     const char *user_agent;     /* NULL: "infinium-c/" INF_VERSION */
     int verify_tls;             /* 0: yes; -1: no */
 } inf_options;
-#define INF_OPTIONS_INIT                                                                                               \
-    {                                                                                                                  \
-        0                                                                                                              \
-    }
+#define INF_OPTIONS_INIT INF_ZERO_
 
 /* Traces of this client, since inf_open(), in this process. At any instant, and in whatever thread it is asked for,
  *   begun = open + finished,   finished = pending + acknowledged + set_aside + refused,   pending = queued + sent. */
@@ -124,10 +133,7 @@ typedef struct inf_trace_options {
     const char *user_id;
     int no_send; /* 1: built, never sent, whatever the client (auto_send off); not counted in inf_counts */
 } inf_trace_options;
-#define INF_TRACE_OPTIONS_INIT                                                                                         \
-    {                                                                                                                  \
-        0                                                                                                              \
-    }
+#define INF_TRACE_OPTIONS_INIT INF_ZERO_
 
 /* inf_trace_begin() with options, which are copied; NULL: none. */
 INF_API inf_trace *inf_trace_begin_with(inf_client *client, const char *name, const inf_trace_options *options);

@@ -16,6 +16,9 @@ struct pair {
     int a, b;
 };
 
+[[maybe_unused]] const inf_options defaults = INF_OPTIONS_INIT;
+[[maybe_unused]] const inf_trace_options trace_defaults = INF_TRACE_OPTIONS_INIT;
+
 } // namespace
 
 INF_TRACED(client, "Thrower", int, cxx_thrower, (int, depth), (const char *, text), (colour, c), (pair, p))
