@@ -32,6 +32,8 @@
 #define RECYCLE_MAX (4u << 20) /* larger segments are deleted: to clear them costs more than to make new ones */
 #define SPARES 2u
 #define POPULATE_AHEAD (1u << 20)
+#define FILL_AT_ONCE (1u << 20) /* when a segment is made */
+#define FILL_STEP (256u << 10)  /* of the next one, under one hold of the lock */
 #define RECORD_MAGIC 0x4a52u
 #define RECORD_HEADER 16u
 #define RECORD_END 255u /* type of the mark that seals a segment */
@@ -119,6 +121,7 @@ struct segment {
     uint32_t limit;          /* (L) bytes that are there: the segment's size, or less when the file was cut */
     uint32_t start;          /* (L) where reading starts; past the header only in an adopted log */
     uint32_t populated;      /* (L) bytes whose pages are present */
+    uint32_t filled;         /* (L) bytes that were written with zeros, or as records, through the file */
     uint32_t released;       /* (L) bytes whose pages were given back */
     int fd;                  /* (L) -1: not open */
     unsigned pins;           /* (L) syncs that use fd */
@@ -208,6 +211,11 @@ void segment_clear(struct segment *s);
 
 /* Maps an existing file for reading (and for the acknowledged offset). With `lock` held. */
 int segment_map(inf_journal *j, struct segment *s);
+
+/* Writes zeros over a file's part that has none yet, up to `upto`. The segment must not be in use yet. With `lock`
+ * held.
+ */
+void segment_fill(struct segment *s, uint32_t upto);
 
 /* Makes pages present up to `upto`. With `lock` held. */
 void segment_populate(struct segment *s, uint32_t upto);

@@ -57,6 +57,7 @@
  * This file: open, housekeeping, counts, close, fork. append.c, read.c (reading, walk, retirement), sync.c, segment.c
  * (files and mappings), dir.c (directories and locks), adopt.c (the logs of others). */
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -191,6 +192,33 @@ static void clear_spares(inf_journal *j)
     }
 }
 
+/* Fills the next segment, a step at a time so that producers need not wait, and gets that to the disk, so that the
+ * first sync of its records need not. Takes `lock`. */
+static void fill_next(inf_journal *j)
+{
+    struct segment *s = NULL; /* once it is full, pinned */
+    pthread_mutex_lock(&j->lock);
+    uint32_t number = j->last + 1;
+    while (!s && j->has_next && j->last + 1 == number) {
+        struct segment *next = segment_at(j, number);
+        segment_fill(next, next->filled + FILL_STEP);
+        if (next->filled >= next->limit) {
+            next->pins++;
+            s = next;
+        }
+        pthread_mutex_unlock(&j->lock);
+        sched_yield();
+        pthread_mutex_lock(&j->lock);
+    }
+    pthread_mutex_unlock(&j->lock);
+    if (!s)
+        return;
+    (void)inf_os.fdatasync(s->fd);
+    pthread_mutex_lock(&j->lock);
+    s->pins--;
+    pthread_mutex_unlock(&j->lock);
+}
+
 int inf_journal_maintain(inf_journal *j)
 {
     if (j->adopted)
@@ -209,7 +237,10 @@ int inf_journal_maintain(inf_journal *j)
         segment_populate(current, ahead < j->segment_bytes ? (uint32_t)ahead : j->segment_bytes);
     if (j->has_next && ahead > j->segment_bytes)
         segment_populate(segment_at(j, j->last + 1), POPULATE_AHEAD);
+    bool fill = j->in_files && j->has_next && segment_at(j, j->last + 1)->filled < j->segment_bytes;
     pthread_mutex_unlock(&j->lock);
+    if (fill)
+        fill_next(j);
     return error == INF_EFULL ? INF_OK : error;
 }
 
