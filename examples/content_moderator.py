@@ -18,10 +18,10 @@ async def moderate(content: str) -> str:
         max_tokens=256,
         messages=[{"role": "user", "content": f"Moderate this: {content}"}],
     )
-    return resp.choices[0].message.content
+    return resp.choices[0].message.content or ""
 
 
-async def main():
+async def main() -> None:
     for content in ("Have a nice day!", "Buy now, only today, click here"):
         print(await moderate(content))
     await client.close()

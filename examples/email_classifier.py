@@ -6,6 +6,7 @@ Needs INFINIUM_AGENT_ID, INFINIUM_AGENT_SECRET and INFINIUM_BASE_URL (`infinium 
 
 import asyncio
 import json
+from typing import Any, Dict, List
 
 from openai import AsyncOpenAI, OpenAI
 
@@ -18,7 +19,7 @@ async_openai = watch(AsyncOpenAI())
 
 
 @client.trace("Email Classifier")
-def classify_email(email_body: str) -> dict:
+def classify_email(email_body: str) -> Dict[str, Any]:
     resp = openai.chat.completions.create(
         model="gpt-4o",
         messages=[
@@ -27,12 +28,13 @@ def classify_email(email_body: str) -> dict:
         ],
         response_format={"type": "json_object"},
     )
-    return json.loads(resp.choices[0].message.content)
+    label: Dict[str, Any] = json.loads(resp.choices[0].message.content or "{}")
+    return label
 
 
 # Works on async functions too
 @client.trace("Async Classifier")
-async def classify_async(email_body: str) -> dict:
+async def classify_async(email_body: str) -> Dict[str, Any]:
     resp = await async_openai.chat.completions.create(
         model="gpt-4o",
         messages=[
@@ -41,10 +43,11 @@ async def classify_async(email_body: str) -> dict:
         ],
         response_format={"type": "json_object"},
     )
-    return json.loads(resp.choices[0].message.content)
+    label: Dict[str, Any] = json.loads(resp.choices[0].message.content or "{}")
+    return label
 
 
-async def classify_all(emails):
+async def classify_all(emails: List[str]) -> List[Dict[str, Any]]:
     return await asyncio.gather(*(classify_async(email) for email in emails))
 
 
@@ -55,7 +58,7 @@ EMAILS = [
 ]
 
 
-def main():
+def main() -> None:
     for email in EMAILS:
         print(classify_email(email))
     for label in asyncio.run(classify_all(EMAILS)):

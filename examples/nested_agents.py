@@ -10,23 +10,23 @@ openai = watch(OpenAI())
 
 
 @client.trace("Outer Agent")
-def outer():
+def outer() -> str:
     # This creates one trace
     result = inner("sub-task data")
     return result
 
 
 @client.trace("Inner Agent")
-def inner(data: str):
+def inner(data: str) -> str:
     # This creates a separate trace
     resp = openai.chat.completions.create(
         model="gpt-4o",
         messages=[{"role": "user", "content": data}],
     )
-    return resp.choices[0].message.content
+    return resp.choices[0].message.content or ""
 
 
-def main():
+def main() -> None:
     print(outer())
     client.close()
 

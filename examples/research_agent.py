@@ -1,6 +1,7 @@
 """A research agent: watch() records both language-model calls in the trace. Environment: see email_classifier.py."""
 
 import time
+from typing import Any, Dict, List
 
 from openai import OpenAI
 
@@ -11,7 +12,7 @@ client = InfiniumClient()
 openai = watch(OpenAI())
 
 
-def search_database(query: str) -> list:
+def search_database(query: str) -> List[Dict[str, Any]]:
     time.sleep(0.02)  # as long as an index would take
     return [
         {"title": "Agents that use tools", "year": 2025, "query": query},
@@ -32,7 +33,7 @@ def research(query: str) -> str:
             {"role": "user", "content": str(results)},
         ],
     )
-    analysis = resp.choices[0].message.content
+    analysis = resp.choices[0].message.content or ""
 
     # Step 3: Summarize with LLM (also auto-captured)
     resp = openai.chat.completions.create(
@@ -42,10 +43,10 @@ def research(query: str) -> str:
             {"role": "user", "content": analysis},
         ],
     )
-    return resp.choices[0].message.content
+    return resp.choices[0].message.content or ""
 
 
-def main():
+def main() -> None:
     # The trace includes both LLM calls with tokens, latency, and model info
     result = research("What are the latest trends in AI?")
     print(result)

@@ -6,11 +6,11 @@ client = InfiniumClient()
 
 
 @client.trace("Risky Operation")
-def do_something():
+def do_something() -> None:
     raise ValueError("something went wrong")
 
 
-def main():
+def main() -> None:
     try:
         do_something()
     except ValueError as error:

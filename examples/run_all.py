@@ -3,6 +3,8 @@
     infinium demo --expect examples/expected.txt -- python examples/run_all.py
 """
 
+from __future__ import annotations
+
 import os
 import subprocess
 import sys
@@ -23,7 +25,7 @@ C_EXAMPLES = HERE.parent / "build" / "release" / "examples" / "c"
 SECONDS_PER_PROGRAM = 120
 
 
-def run(name, command, environment):
+def run(name: str, command: list[str], environment: dict[str, str]) -> bool:
     print(f"--- {name}", flush=True)
     try:
         code = subprocess.run(command, env=environment, timeout=SECONDS_PER_PROGRAM).returncode
@@ -35,7 +37,7 @@ def run(name, command, environment):
     return code == 0
 
 
-def main():
+def main() -> None:
     missing = [n for n in ("INFINIUM_AGENT_ID", "INFINIUM_AGENT_SECRET", "INFINIUM_BASE_URL") if not os.environ.get(n)]
     if missing:
         sys.exit(f"run_all.py: {', '.join(missing)} not set. `infinium demo -- python examples/run_all.py` sets them.")

@@ -14,6 +14,7 @@ import json
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 # (a word of the system message, a word of the user message, the answer); "" matches everything; the first match wins.
 SCRIPT = [
@@ -33,14 +34,14 @@ SECONDS_PER_TOKEN = 0.002
 MAX_REQUEST_BYTES = 4 * 1024 * 1024
 
 
-def text_of(message: dict) -> str:
+def text_of(message: dict[str, Any]) -> str:
     content = message.get("content") or ""
     if isinstance(content, str):
         return content
     return " ".join(part.get("text", "") for part in content if isinstance(part, dict))
 
 
-def answer_to(messages: list) -> str:
+def answer_to(messages: list[dict[str, Any]]) -> str:
     system = " ".join(text_of(m) for m in messages if m.get("role") == "system").lower()
     user = " ".join(text_of(m) for m in messages if m.get("role") != "system").lower()
     for in_system, in_user, answer in SCRIPT:
@@ -66,16 +67,16 @@ class Handler(BaseHTTPRequestHandler):
     server_version = "scripted-openai"
     disable_nagle_algorithm = True
 
-    def log_message(self, *_args):
+    def log_message(self, format: str, *args: Any) -> None:
         pass
 
-    def do_GET(self):
+    def do_GET(self) -> None:
         if self.path.rstrip("/").endswith("/models"):
             self.reply(200, {"object": "list", "data": [{"id": "gpt-4o", "object": "model", "owned_by": "script"}]})
         else:
             self.fail(404, "not in the script: " + self.path)
 
-    def do_POST(self):
+    def do_POST(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
         if length > MAX_REQUEST_BYTES:
             self.close_connection = True
@@ -112,18 +113,18 @@ class Handler(BaseHTTPRequestHandler):
         choice = {"index": 0, "message": message, "finish_reason": "stop"}
         self.reply(200, {**base, "object": "chat.completion", "choices": [choice], "usage": usage})
 
-    def stream(self, base: dict, tokens: list[str], usage: dict | None):
+    def stream(self, base: dict[str, Any], tokens: list[str], usage: dict[str, int] | None) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
 
-        def event(data: str):
+        def event(data: str) -> None:
             body = f"data: {data}\n\n".encode()
             self.wfile.write(b"%x\r\n%s\r\n" % (len(body), body))
             self.wfile.flush()
 
-        def chunk(delta: dict, finish_reason: str | None = None):
+        def chunk(delta: dict[str, Any], finish_reason: str | None = None) -> None:
             choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
             event(json.dumps({**base, "object": "chat.completion.chunk", "choices": [choice]}))
 
@@ -138,7 +139,7 @@ class Handler(BaseHTTPRequestHandler):
         event("[DONE]")
         self.wfile.write(b"0\r\n\r\n")
 
-    def reply(self, status: int, body: dict):
+    def reply(self, status: int, body: dict[str, Any]) -> None:
         data = json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
@@ -146,14 +147,14 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
-    def fail(self, status: int, message: str):
+    def fail(self, status: int, message: str) -> None:
         self.reply(status, {"error": {"message": message, "type": "scripted_error", "code": status}})
 
 
 class ScriptedOpenAI:
     """Serves on a free port of the loopback, on a thread of its own, while the `with` block runs."""
 
-    def __init__(self, port: int = 0):
+    def __init__(self, port: int = 0) -> None:
         self.server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self.server.daemon_threads = True
         self.base_url = f"http://127.0.0.1:{self.server.server_address[1]}/v1"
@@ -163,13 +164,13 @@ class ScriptedOpenAI:
         self.thread.start()
         return self
 
-    def __exit__(self, *_error):
+    def __exit__(self, *_error: object) -> None:
         self.server.shutdown()
         self.server.server_close()
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--port", type=int, default=0, help="0 picks a free one")
     with ScriptedOpenAI(parser.parse_args().port) as scripted:
         print(f"listening on {scripted.base_url}", flush=True)

@@ -1,8 +1,8 @@
 import logging
-from typing import Dict, Optional, Union
+from typing import Any, Dict, Literal, Optional, overload
 
 from . import _core
-from ._trace import Decorator
+from ._trace import Decorator, Exporter, KeepingDecorator
 from .utils import RateLimiter
 
 DEFAULT_BASE_URL: str
@@ -48,5 +48,22 @@ class BaseClient:
     def rate_limiter(self) -> Optional[RateLimiter]: ...
     @property
     def logger(self) -> logging.Logger: ...
-    def trace(self, name: str, *, auto_send: bool = True, description: Optional[str] = None) -> Decorator: ...
+    @overload
+    def trace(  # type: ignore[overload-overlap]
+        self,
+        name: str,
+        *,
+        auto_send: Literal[False],
+        description: Optional[str] = None,
+        otel_exporter: Optional[Exporter] = None,
+    ) -> KeepingDecorator: ...
+    @overload
+    def trace(
+        self,
+        name: str,
+        *,
+        auto_send: bool = True,
+        description: Optional[str] = None,
+        otel_exporter: Optional[Exporter] = None,
+    ) -> Decorator: ...
     def stats(self) -> Dict[str, int]: ...

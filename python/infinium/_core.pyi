@@ -1,19 +1,21 @@
 from contextvars import ContextVar, Token
 from typing import Any, Callable, Dict, List, Optional
 
+from .types import CapturedLlmCall, CapturedPromptFetch, TaskData
+
 VERSION: str
-context_var: ContextVar[Optional["TraceContext"]]
+context_var: ContextVar[Optional[TraceContext]]
 
 class TraceContext:
-    calls: List[Any]
-    prompts: List[Any]
+    calls: List[CapturedLlmCall]
+    prompts: List[CapturedPromptFetch]
     @property
     def trace_id(self) -> Optional[str]: ...
     @property
     def parent_id(self) -> Optional[str]: ...
     @property
     def recording(self) -> bool: ...
-    def __init__(self, calls: List[Any] = ..., prompts: List[Any] = ...) -> None: ...
+    def __init__(self, calls: List[CapturedLlmCall] = ..., prompts: List[CapturedPromptFetch] = ...) -> None: ...
     def elapsed_ns(self) -> int: ...
     def json(self) -> Optional[str]: ...
     def record_llm_call(self, call: Dict[str, Any], /) -> bool: ...
@@ -42,7 +44,7 @@ class Client:
     def close(self, timeout: Optional[float], /) -> Dict[str, int]: ...
 
 class Traced:
-    last_trace: Optional[Dict[str, Any]]
+    last_trace: Optional[TaskData]
     def __init__(
         self,
         wrapped: Callable[..., Any],

@@ -1,13 +1,30 @@
-from typing import Any, Callable, Optional, TypeVar
+from typing import Any, Callable, Generic, Optional, Protocol, TypeVar, Union
 
-from ._core import Client
+from typing_extensions import ParamSpec
 
-# A traced function keeps its parameters and what it returns, a coroutine or not.
-F = TypeVar("F", bound=Callable[..., Any])
+from .types import TaskData
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+# A traced function keeps its parameters and what it returns, a coroutine or not; a classmethod, a staticmethod, a callable
+# object, overloads and type variables all stay what they are.
+_F = TypeVar("_F", bound=Union[Callable[..., Any], classmethod[Any, Any, Any], staticmethod[Any, Any]])
+
+class Exporter(Protocol):
+    def export_trace(self, trace_name: str, duration_s: float, ctx: Any = ..., /) -> Any: ...
 
 class Decorator:
-    def __call__(self, function: F) -> F: ...
+    def __call__(self, function: _F) -> _F: ...
+
+# With auto_send=False, or without a client, the trace is at `last_trace`.
+class Kept(Generic[_P, _R]):
+    last_trace: Optional[TaskData]
+    @property
+    def __wrapped__(self) -> Callable[_P, _R]: ...
+    def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> _R: ...
+
+class KeepingDecorator:
+    def __call__(self, function: Callable[_P, _R]) -> Kept[_P, _R]: ...
 
 def is_coroutine_function(function: object) -> bool: ...
-def trace_function(function: F, name: str, core: Optional[Client], auto_send: bool, description: Optional[str]) -> F: ...
-def make_decorator(name: str, core: Optional[Client], auto_send: bool, description: Optional[str]) -> Decorator: ...
