@@ -21,7 +21,7 @@ static inline inf_trace *begin(inf_client *client, const char *name)
     inf_trace *t = inf_context_take();
     if (!t)
         return NULL;
-    inf_trace *parent = inf_current();
+    const inf_trace *parent = inf_thread.trace;
     inf_trace_start(t, client, parent ? parent->head.trace_id : NULL, NULL, 0);
     inf_text_add_string(t, INF_TAG_NAME, name ? name : "", INF_LIMIT_NAME);
     inf_trace_add_text(t, INF_TAG_SDK_VERSION, INF_VERSION, sizeof(INF_VERSION) - 1);
@@ -44,11 +44,12 @@ static void put_step(inf_step *step)
 }
 
 /* The last moments of a trace, under its lock. False when it has ended already. */
-static bool finish(inf_trace *t)
+static inline bool finish(inf_trace *t)
 {
     if (t->ended)
         return false;
-    inf_backtrace_settle(t);
+    if (t->backtraces)
+        inf_backtrace_settle(t);
     inf_trace_finish(t, t->head.status == INF_STATUS_ERROR ? INF_STATUS_ERROR : INF_STATUS_OK);
     t->ended = true;
     return true;

@@ -11,8 +11,6 @@
 #define MAX_SPARE_BYTES (32u << 10)
 
 struct context {
-    inf_trace *current;
-    inf_step *step;
     inf_context set;  /* what inf_context_set() made current: held until the next one */
     inf_trace *spare; /* linked through `previous` */
     unsigned spares;
@@ -20,6 +18,7 @@ struct context {
 };
 
 static _Thread_local struct context context;
+_Thread_local struct inf_thread inf_thread;
 static pthread_key_t key;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static bool have_key;
@@ -85,13 +84,13 @@ void inf_context_push(inf_trace *trace)
     trace->shared = false;
     trace->ended = false;
     atomic_store_explicit(&trace->holds, 1, memory_order_relaxed);
-    trace->previous = context.current;
-    context.current = trace;
+    trace->previous = inf_thread.trace;
+    inf_thread.trace = trace;
 }
 
 void inf_context_pop(inf_trace *trace)
 {
-    for (inf_trace **place = &context.current; *place; place = &(*place)->previous) {
+    for (inf_trace **place = &inf_thread.trace; *place; place = &(*place)->previous) {
         if (*place == trace) {
             *place = trace->previous;
             break;
@@ -105,13 +104,13 @@ void inf_context_pop(inf_trace *trace)
 
 void inf_context_push_step(inf_step *step)
 {
-    step->previous = context.step;
-    context.step = step;
+    step->previous = inf_thread.step;
+    inf_thread.step = step;
 }
 
 void inf_context_pop_step(inf_step *step)
 {
-    for (inf_step **place = &context.step; *place; place = &(*place)->previous) {
+    for (inf_step **place = &inf_thread.step; *place; place = &(*place)->previous) {
         if (*place == step) {
             *place = step->previous;
             break;
@@ -121,11 +120,6 @@ void inf_context_pop_step(inf_step *step)
         context.set.step = NULL;
         inf_context_release_step(step);
     }
-}
-
-inf_step *inf_context_step(void)
-{
-    return context.step;
 }
 
 void inf_context_share(inf_trace *trace)
@@ -166,15 +160,15 @@ void inf_context_release_step(inf_step *step)
 
 inf_trace *inf_current(void)
 {
-    return context.current;
+    return inf_thread.trace;
 }
 
 inf_context inf_context_get(void)
 {
     /* What is beneath may become current where the trace ends. */
-    for (inf_trace *t = context.current; t; t = t->previous)
+    for (inf_trace *t = inf_thread.trace; t; t = t->previous)
         inf_context_share(t);
-    return (inf_context){context.current, context.step};
+    return (inf_context){inf_thread.trace, inf_thread.step};
 }
 
 inf_context inf_context_set(inf_context c)
@@ -189,8 +183,8 @@ inf_context inf_context_set(inf_context c)
     if (c.step)
         atomic_fetch_add_explicit(&c.step->holds, 1, memory_order_relaxed);
     context.set = c;
-    context.current = c.trace;
-    context.step = c.step;
+    inf_thread.trace = c.trace;
+    inf_thread.step = c.step;
     if (held.step)
         inf_context_release_step(held.step);
     if (held.trace)

@@ -18,6 +18,13 @@ struct inf_step {
     bool has_tool_call;
 };
 
+/* What is current on this thread; written by context.c only. */
+struct inf_thread {
+    inf_trace *trace;
+    inf_step *step;
+};
+extern _Thread_local struct inf_thread inf_thread;
+
 /* A trace object of this thread's free list, or a fresh one; NULL without memory. */
 inf_trace *inf_context_take(void);
 
@@ -35,7 +42,10 @@ void inf_context_push_step(inf_step *step);
 void inf_context_pop_step(inf_step *step);
 
 /* The thread's innermost step, or NULL. */
-inf_step *inf_context_step(void);
+static inline inf_step *inf_context_step(void)
+{
+    return inf_thread.step;
+}
 
 /* Lets other threads use the trace. By a thread on which it is current. */
 void inf_context_share(inf_trace *trace);
@@ -61,7 +71,7 @@ static inline void inf_context_unlock(const inf_trace *trace)
 /* The thread's current trace, locked, or NULL when there is none that takes anything. */
 static inline inf_trace *inf_context_use(void)
 {
-    inf_trace *trace = inf_current();
+    inf_trace *trace = inf_thread.trace;
     if (!trace)
         return NULL;
     inf_context_lock(trace);

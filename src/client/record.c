@@ -38,13 +38,19 @@ __attribute__((noinline)) static void add_error(inf_trace *to, const char *type,
         inf_backtrace_take(to, group, (unsigned)skip + 1);
 }
 
-__attribute__((format(printf, 2, 0))) static void add_format(uint8_t tag, const char *format, va_list args, size_t max,
-                                                             bool publish)
+__attribute__((format(printf, 2, 0))) static inline void add_format(uint8_t tag, const char *format, va_list args,
+                                                                    size_t max, bool publish)
 {
     inf_trace *t = inf_context_use();
     if (!t)
         return;
-    inf_text_add_format(t, tag, max, format, args);
+    if (format[0] == '%' && format[1] == 's' && format[2] == '\0') {
+        /* Most calls pass one string: no need to interpret a format for it. */
+        const char *text = va_arg(args, const char *);
+        inf_text_add_string(t, tag, text ? text : "(null)", max);
+    } else {
+        inf_text_add_format(t, tag, max, format, args);
+    }
     if (publish)
         inf_trace_publish(t);
     inf_context_unlock(t);

@@ -34,12 +34,6 @@ void inf_text_add_string(inf_trace *t, uint8_t tag, const char *text, size_t max
 
 void inf_text_add_format(inf_trace *t, uint8_t tag, size_t max, const char *format, va_list args)
 {
-    /* Most calls pass one string: no need to interpret a format for it. */
-    if (format[0] == '%' && format[1] == 's' && format[2] == '\0') {
-        const char *text = va_arg(args, const char *);
-        inf_text_add_string(t, tag, text ? text : "(null)", max);
-        return;
-    }
     size_t room = 4 * max + 1;
     char *to = inf_trace_text(t, tag, room);
     if (!to)
