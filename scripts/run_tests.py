@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -145,6 +146,8 @@ def run(suite: Suite) -> Outcome:
 
 
 def main() -> int:
+    # A shell that runs this in the background has Ctrl-C ignored, and programs under test would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     wanted = sys.argv[1:]
     known = {re.sub("-.*", "", suite.key) for suite in SUITES} | {suite.key for suite in SUITES}
     for name in wanted:
