@@ -24,7 +24,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHON
 
 .DEFAULT_GOAL := build
-.PHONY: build deps deps-test demo test bench torture tsan fuzz clean help install-python
+.PHONY: build deps deps-test deps-bench demo test bench torture tsan fuzz clean help install-python
 
 build: deps ## build the library, the infinium command and the C examples into build/release
 	@cmake -S . -B $(RELEASE) -G Ninja $(RELEASE_OPTIONS) >$(RELEASE).log 2>&1 || { cat $(RELEASE).log; exit 1; }
@@ -36,6 +36,9 @@ deps: ## install what the distribution must provide for `make` and `pip install 
 
 deps-test: deps
 	@scripts/deps.sh test
+
+deps-bench: deps
+	@scripts/deps.sh bench
 
 demo: deps $(STAMPS)/examples install-python ## build, run the example programs, show their traces
 	@cmake -S . -B $(RELEASE) -G Ninja >$(RELEASE).log 2>&1 || { cat $(RELEASE).log; exit 1; }
@@ -49,8 +52,9 @@ test: deps-test $(STAMPS)/examples $(STAMPS)/tests $(STAMPS)/browser install-pyt
 	@cmake --build $(SANITIZED)
 	@$(VPYTHON) scripts/run_tests.py $(SUITES)
 
-bench: deps install-python build ## measure what a traced call costs and what a receiver takes
-	@$(VPYTHON) bench/run.py $(BENCH_OPTIONS)
+bench: RELEASE_OPTIONS = -DINF_BENCH=ON
+bench: deps-bench $(STAMPS)/peers install-python build ## measure, with the peers beside it, into docs/benchmarks.md (BENCH=quick: only try)
+	@BENCH=$(BENCH) $(VPYTHON) bench/run.py $(BENCH_OPTIONS)
 
 torture: deps-test install-python $(STAMPS)/torture ## the fault tests at full length: half an hour (docs/testing.md)
 	@cmake -S . -B $(SANITIZED) -G Ninja -DINF_SANITIZE=address,undefined -DINF_WERROR=ON -DINF_TESTS=ON \
@@ -112,6 +116,12 @@ $(STAMPS)/torture: tests/fault/requirements.txt $(STAMPS)/tests
 $(STAMPS)/browser: tests/browser/package.json tests/browser/package-lock.json | deps
 	npm ci --prefix tests/browser --ignore-scripts --loglevel=error
 	@touch $@
+
+# The peers' own: the published client has our import name, and all of them pull in a lot.
+$(STAMPS)/peers: bench/peers/requirements.txt | deps-bench
+	$(PYTHON) -m venv build/bench-venv
+	build/bench-venv/bin/python -m pip install -q -r bench/peers/requirements.txt
+	@mkdir -p $(STAMPS) && touch $@
 
 # The real packaging: what a user's `pip install .` does, except that its build directory is kept between runs.
 $(STAMPS)/wheel: $(SOURCES) $(STAMPS)/venv
