@@ -37,6 +37,8 @@ static void *keep(void *context)
     while (!r->stopping) {
         pthread_mutex_unlock(&r->keeper_lock);
         inf_intake_maintain(r->intake);
+        if (atomic_load(&r->serving))
+            inf_http_tidy(r->http);
         int rc = inf_keys_refresh(r->keys);
         if (rc < 0)
             inf_log_once(&trouble, INF_LOG_WARNING, "the agents cannot be read: %s", inf_strerror(rc));
@@ -136,6 +138,7 @@ static int start(inf_receiver *r, const inf_serve_options *options, char *messag
         rc = inf_workers_start(&r->workers, r);
     if (rc == 0)
         rc = inf_http_listen(&r->http, r, options, message, INF_RECEIVER_MESSAGE_SIZE);
+    atomic_store(&r->serving, rc == 0);
     if (rc == 0)
         rc = inf_directory_announce(&r->directory, r->url);
     return rc;
@@ -175,8 +178,8 @@ void inf_receiver_stop(inf_receiver *r)
     inf_workers_stop(r->workers);
     inf_intake_stop(r->intake);
     inf_hub_stop(r->hub);
-    inf_http_stop(r->http);
     stop_keeper(r);
+    inf_http_stop(r->http);
     inf_intake_close(r->intake, DRAIN_MS);
     inf_hub_close(r->hub);
     inf_keys_close(r->keys);

@@ -23,7 +23,8 @@ struct inf_receiver {
     inf_hub *hub;
     inf_workers *workers;
     inf_http *http;
-    char host[256]; /* as it was asked for */
+    atomic_bool serving; /* `http` is there, for the keeper too */
+    char host[256];      /* as it was asked for */
     int port;
     char url[320];
     char read_token[INF_TOKEN_SIZE];
@@ -42,6 +43,8 @@ int inf_http_listen(inf_http **out, inf_receiver *receiver, const inf_serve_opti
                     size_t size);
 /* No new connections; requests that must wait are refused from now on. */
 void inf_http_quiesce(inf_http *http);
+/* Gives back large buffers that are not used any more; to be called ten times a second or so. Any thread. */
+void inf_http_tidy(inf_http *http);
 /* Waits a moment for answers on their way, then closes. Nothing may be suspended any more. */
 void inf_http_stop(inf_http *http);
 /* A reader of bodies for the calling thread until it is given back; NULL without memory. */

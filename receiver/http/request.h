@@ -43,8 +43,9 @@ enum inf_phase {
 typedef struct inf_worker inf_worker;
 typedef struct inf_request inf_request;
 struct inf_request {
-    inf_waiter waiter; /* first member: the commit thread's handle on a request */
-    inf_request *next; /* in a queue or among the spare ones */
+    inf_waiter waiter;      /* first member: the commit thread's handle on a request */
+    inf_request *next;      /* in a queue or among the spare ones */
+    unsigned unused_rounds; /* among the spare ones */
     inf_receiver *receiver;
     struct MHD_Connection *connection;
     inf_http_loop *loop; /* of the connection */
@@ -81,9 +82,11 @@ struct inf_worker {
     inf_store *store;
 };
 
-#define INF_BATCH_MAX_TRACES 10000
-#define INF_BATCH_MAX_BYTES (8 * 1024 * 1024)
-#define INF_BATCH_HEADER "max_traces=10000; max_bytes=8388608; encodings=zstd; extra=1"
+/* Clients make ten requests a second at most when nothing else is set: a request must hold a tenth of what one client
+ * can deliver in a second. */
+#define INF_BATCH_MAX_TRACES 32768
+#define INF_BATCH_MAX_BYTES (12 * 1024 * 1024)
+#define INF_BATCH_HEADER "max_traces=32768; max_bytes=12582912; encodings=zstd; extra=1"
 #define INF_REQUEST_BODY_MAX (INF_BATCH_MAX_BYTES + 128 * 1024) /* of the buffer: with room to work */
 #define INF_PREFIX "/api/v1"
 

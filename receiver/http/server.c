@@ -31,7 +31,9 @@ enum {
     IDLE_SECONDS = 30,
     DEFAULT_CONNECTIONS = 4096,
     SPARE_MAX = 256,        /* requests kept for reuse */
-    SPARE_BODY = 64 * 1024, /* with a body buffer of at most this */
+    SPARE_BODY = 64 * 1024, /* with a body buffer of at most this; but for */
+    LARGE_MAX = 2,     /* of any size, kept while batches come: fresh memory costs more than what is done with it */
+    LARGE_ROUNDS = 10, /* of inf_http_tidy(), unused */
     ANSWER_MAX = 64 * 1024 * 1024,
     READ_OVER_MAX = 1024 * 1024 * 1024, /* of a refused body; past it the connection is closed */
     READERS_MAX = 16,
@@ -53,6 +55,7 @@ struct inf_http {
     pthread_mutex_t lock;
     inf_request *spare;
     unsigned spares;
+    unsigned large; /* of them, with a large body buffer */
     inf_body_reader *readers[READERS_MAX];
     unsigned reader_count;
     _Atomic uint64_t bodies; /* bytes reserved for bodies */
@@ -62,6 +65,11 @@ struct inf_http {
 
 /* ---- requests ---- */
 
+static bool is_large(const inf_request *r)
+{
+    return r->body.capacity > SPARE_BODY;
+}
+
 static inf_request *request_new(inf_http *http)
 {
     pthread_mutex_lock(&http->lock);
@@ -69,6 +77,7 @@ static inf_request *request_new(inf_http *http)
     if (r) {
         http->spare = r->next;
         http->spares--;
+        http->large -= is_large(r);
     }
     pthread_mutex_unlock(&http->lock);
     if (r)
@@ -100,10 +109,12 @@ static void request_done(inf_http *http, inf_request *r)
     r->answer = answer;
     inf_buf_reset(&r->body);
     inf_buf_reset(&r->answer);
-    bool keep = body.capacity <= SPARE_BODY && answer.capacity <= SPARE_BODY;
+    bool keep = answer.capacity <= SPARE_BODY;
+    bool large = is_large(r);
     pthread_mutex_lock(&http->lock);
-    keep = keep && http->spares < SPARE_MAX;
+    keep = keep && http->spares < SPARE_MAX && !(large && http->large == LARGE_MAX);
     if (keep) {
+        http->large += large;
         r->next = http->spare;
         http->spare = r;
         http->spares++;
@@ -112,6 +123,18 @@ static void request_done(inf_http *http, inf_request *r)
     if (!keep)
         request_free(r);
     atomic_fetch_sub(&http->active, 1);
+}
+
+void inf_http_tidy(inf_http *http)
+{
+    pthread_mutex_lock(&http->lock);
+    for (inf_request *r = http->large ? http->spare : NULL; r; r = r->next) {
+        if (!is_large(r) || r->unused_rounds++ < LARGE_ROUNDS)
+            continue;
+        inf_buf_free(&r->body);
+        http->large--;
+    }
+    pthread_mutex_unlock(&http->lock);
 }
 
 inf_body_reader *inf_http_reader(inf_receiver *receiver)

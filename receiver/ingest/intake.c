@@ -19,8 +19,8 @@ struct inf_intake {
     void (*wants_care)(void *context);
     void *context;
     _Atomic uint64_t appended; /* the furthest record's end */
-    inf_log_cause trouble; /* syncing */
-    inf_log_cause cramped; /* growing */
+    inf_log_cause trouble;     /* syncing */
+    inf_log_cause cramped;     /* growing */
 
     pthread_t thread;
     pthread_mutex_t lock;

@@ -32,13 +32,22 @@ static int decompress(ZSTD_DStream *stream, const inf_buf *packed, inf_buf *out,
     return 0;
 }
 
+/* What the first frame says of its own size, if it does: a bomb that admits to be one costs nothing. */
+static bool says_too_large(const inf_buf *packed, size_t limit)
+{
+    unsigned long long size = ZSTD_getFrameContentSize(packed->data, packed->length);
+    return size != ZSTD_CONTENTSIZE_UNKNOWN && size != ZSTD_CONTENTSIZE_ERROR && size > limit;
+}
+
 static void unpack(inf_request *r, size_t limit)
 {
     inf_buf plain;
     inf_buf_init(&plain, INF_REQUEST_BODY_MAX);
     ZSTD_DStream *stream = ZSTD_createDStream();
     int status = MHD_HTTP_SERVICE_UNAVAILABLE;
-    if (stream && !ZSTD_isError(ZSTD_DCtx_setParameter(stream, ZSTD_d_windowLogMax, WINDOW_LOG_MAX)))
+    if (says_too_large(&r->body, limit))
+        status = MHD_HTTP_CONTENT_TOO_LARGE;
+    else if (stream && !ZSTD_isError(ZSTD_DCtx_setParameter(stream, ZSTD_d_windowLogMax, WINDOW_LOG_MAX)))
         status = decompress(stream, &r->body, &plain, limit);
     ZSTD_freeDStream(stream);
     if (status == 0 && inf_buf_reserve(&plain, INF_JSON_PADDING))
