@@ -55,6 +55,7 @@ test: deps-test $(STAMPS)/examples $(STAMPS)/tests $(STAMPS)/browser install-pyt
 bench: RELEASE_OPTIONS = -DINF_BENCH=ON
 bench: deps-bench $(STAMPS)/peers install-python build ## measure, with the peers beside it, into docs/benchmarks.md (BENCH=quick: only try)
 	@BENCH=$(BENCH) $(VPYTHON) bench/run.py $(BENCH_OPTIONS)
+	@$(VPYTHON) bench/throughput.py $(RELEASE)
 
 torture: deps-test install-python $(STAMPS)/torture ## the fault tests at full length: half an hour (docs/testing.md)
 	@cmake -S . -B $(SANITIZED) -G Ninja -DINF_SANITIZE=address,undefined -DINF_WERROR=ON -DINF_TESTS=ON \

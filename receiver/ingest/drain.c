@@ -172,6 +172,7 @@ static void commit(inf_drain *d)
 static void stand_back(void)
 {
     (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
+    (void)pthread_setname_np(pthread_self(), "drain");
 }
 
 static void *run(void *context)

@@ -37,7 +37,8 @@ static int roll(inf_journal *j, uint32_t full_index)
             j->has_next = false;
             atomic_store_explicit(&j->reserve, reserve_of(j->last, SEGMENT_HEADER), memory_order_release);
         } else if (error == INF_EFULL) {
-            j->refused_full++;
+            atomic_fetch_add_explicit(&j->refused_full, 1, memory_order_relaxed);
+            atomic_store_explicit(&j->full, true, memory_order_relaxed);
         } else {
             j->refused++;
         }
@@ -83,6 +84,10 @@ int inf_journal_append(inf_journal *j, uint8_t type, const void *head, size_t he
             }
             if (offset <= limit)
                 seal(j, s, (uint32_t)offset);
+        }
+        if (atomic_load_explicit(&j->full, memory_order_relaxed)) {
+            atomic_fetch_add_explicit(&j->refused_full, 1, memory_order_relaxed);
+            return INF_EFULL;
         }
         int error = roll(j, reserve_index(reserve));
         if (error)

@@ -137,6 +137,7 @@ struct inf_journal {
     uint32_t ring_mask;
     uint32_t segment_bytes;
     uint64_t writer_id;
+    _Atomic bool full; /* written under `lock`: there is no segment to be had until one is retired */
 
     char gap[64]; /* what follows changes often and shares no cache line with what producers read */
     pthread_mutex_t lock;
@@ -150,7 +151,7 @@ struct inf_journal {
     uint32_t walk_index;           /* (L) everything before this place is published ... */
     uint32_t walk_offset;          /* (L) */
     uint64_t walked;               /* (L) ... and holds so many records */
-    uint64_t refused_full;         /* (L) */
+    _Atomic uint64_t refused_full;
     uint64_t refused;              /* (L) for other reasons */
     int create_error;              /* (L) why the last segment could not be made */
     uint64_t retry_at_ns;          /* (L) monotonic: not to be tried again before */

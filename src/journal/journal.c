@@ -189,6 +189,7 @@ static void clear_spares(inf_journal *j)
         pthread_mutex_lock(&j->lock);
         j->clearing--;
         j->spares[j->spare_count++] = s; /* on top: taken first */
+        atomic_store_explicit(&j->full, false, memory_order_relaxed);
     }
 }
 
@@ -266,7 +267,7 @@ void inf_journal_get_stats(const inf_journal *journal, inf_journal_stats *out)
         walk_advance(j);
     out->bytes = (uint64_t)(j->last - j->first + 1 + j->has_next + j->spare_count + j->clearing) * j->segment_bytes;
     out->appended = j->walked;
-    out->refused_full = j->refused_full;
+    out->refused_full = atomic_load_explicit(&j->refused_full, memory_order_relaxed);
     out->refused_error = j->refused;
     out->skipped = atomic_load_explicit(&j->skipped, memory_order_relaxed);
     pthread_mutex_unlock(&j->lock);

@@ -90,6 +90,7 @@ static bool retire_first(inf_journal *j, struct segment *out)
     s->base = NULL;
     s->fd = -1;
     j->first++;
+    atomic_store_explicit(&j->full, false, memory_order_relaxed);
     /* A producer may still be writing somewhere behind the damage: rather lose the address range than fault. */
     if (s->damaged)
         out->base = NULL;
