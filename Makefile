@@ -24,7 +24,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHON
 
 .DEFAULT_GOAL := build
-.PHONY: build deps deps-test deps-bench demo test bench torture tsan fuzz clean help install-python
+.PHONY: build deps deps-test deps-bench demo test bench torture tsan fuzz clean help install-python conformance interop
 
 build: deps ## build the library, the infinium command and the C examples into build/release
 	@cmake -S . -B $(RELEASE) -G Ninja $(RELEASE_OPTIONS) >$(RELEASE).log 2>&1 || { cat $(RELEASE).log; exit 1; }
@@ -88,6 +88,21 @@ fuzz: deps-test ## each fuzzer for SECONDS_EACH seconds (60); needs clang
 	    build/fuzz/tests/fuzz/fuzz_$$name -max_total_time=$(SECONDS_EACH) -timeout=20 -rss_limit_mb=2048 -max_len=65536 \
 	        -verbosity=0 -print_final_stats=1 -artifact_prefix=build/fuzz/$$name- \
 	        build/fuzz/found/$$name tests/fuzz/corpus/$$name || exit 1; done
+
+conformance: deps ## the conformance suite on the published client and on ours
+	@test -x build/venv-published/bin/python || $(PYTHON) -m venv build/venv-published
+	build/venv-published/bin/pip install -q -r tests/conformance/requirements-published.txt
+	INFINIUM_IMPL=published build/venv-published/bin/pytest -q -n 2 tests/conformance
+	@test -x build/venv-ours/bin/python || $(PYTHON) -m venv build/venv-ours
+	build/venv-ours/bin/pip install -q -r tests/conformance/requirements-ours.txt
+	build/venv-ours/bin/pip install -q --force-reinstall --no-deps .
+	INFINIUM_IMPL=ours build/venv-ours/bin/pytest -q -n 2 tests/conformance
+
+interop: deps ## traced functions under web frameworks, task queues, agents' libraries, threads, processes, greenlets
+	@test -x build/venv-interop/bin/python || $(PYTHON) -m venv build/venv-interop
+	build/venv-interop/bin/pip install -q -r tests/interop/requirements.txt
+	build/venv-interop/bin/pip install -q --force-reinstall --no-deps .
+	build/venv-interop/bin/pytest -q -p no:cacheprovider --timeout=120 tests/interop
 
 clean: ## remove everything that was built, the virtual environment too
 	rm -rf build $(VENV) .pytest_cache .hypothesis ui/node_modules ui/dist tests/browser/node_modules
