@@ -227,7 +227,7 @@ TEXTS = {
     "deliver": (
         "Delivered and counted",
         deliver,
-        "One process calls a decorated function as fast as it can, until 100,000 calls or two seconds, flushes, closes. Time "
+        "One process calls a decorated function as fast as it can, until 100,000 calls or 1.5 seconds, flushes, closes. Time "
         "runs from the first call to the end of close. Arrived is what the other end counted: by trace id in the store of our "
         "receiver, by a token in each call's arguments in the sink. Ours is durable when it counts (journal, "
         "fdatasync, acknowledged, stored, compressed and searchable by the receiver, on the same two processors); the peers' "
@@ -249,7 +249,7 @@ TEXTS = {
         "A program makes 10,000 traces (or as many as it can in five seconds) while nobody listens on the port, and ends "
         "without another word. The receiver starts; the next process of the same program traces one call, flushes and ends; "
         "then it is counted how many of the first one's traces are there. Exit is from the last trace to the end of the "
-        "process; one that has not ended after 90 s is killed. Several processes wait at a time here: the exits are time-outs, "
+        "process; one that has not ended after 60 s is killed. Several processes wait at a time here: the exits are time-outs, "
         "not work. Peak memory is the growth of the largest resident size over the first trace's.",
     ),
     "fork": (

@@ -4,7 +4,7 @@
 
 Sections: imports calls deliver outage fork killed c. Writes build/bench/results.json after each section, so that nothing
 measured is lost, and then asks bench/report.py for docs/benchmarks.md and its plots. BENCH=quick is the same as --quick:
-two rounds and small counts, to see that everything runs; its figures mean nothing and no document is written of them.
+one round and small counts, to see that everything runs; its figures mean nothing and no document is written of them.
 
 Run it with the Python that Infinium is installed in; the peers have theirs in build/bench-venv (see bench/peers).
 """
@@ -62,10 +62,10 @@ def settings(quick):
         "command": os.environ.get("INFINIUM") or str(here / "infinium"),
         "quick": quick,
         "rounds": 1 if quick else 5,
-        "waiting_rounds": 1 if quick else 3,
-        "bursts": 5 if quick else 15,
+        "waiting_rounds": 1 if quick else 2,
+        "bursts": 5 if quick else 11,
         "traces": 5000 if quick else 100_000,
-        "seconds": 0.5 if quick else 2,
+        "seconds": 0.5 if quick else 1.5,
         "outage_traces": 3000 if quick else 10_000,
     }
 

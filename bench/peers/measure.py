@@ -21,7 +21,7 @@ import implementations  # noqa: E402  (the workers import it from their own dire
 
 NAMES = [name for name in implementations.ALL if name != "bare"]
 DELIVERING = [name for name in NAMES if implementations.ALL[name].captures]
-GIVEN_UP = 90.0  # seconds after which a process that does not end is killed
+GIVEN_UP = 60.0  # seconds after which a process that does not end is killed
 
 
 class Bench:

@@ -249,6 +249,7 @@ def measure_killed(implementation, parameters):
 
 
 def main():
+    global implementation  # a program's tracer is a module's, and there until the interpreter ends
     name, measurement, url = sys.argv[1:4]
     parameters = json.loads(sys.argv[4]) if len(sys.argv) > 4 else {}
     implementation = implementations.ALL[name](url)

@@ -1,7 +1,8 @@
 /* What LTTng-UST costs a caller for what one trace of ours holds: an event when the call begins, with its name and 100
  * bytes of input, and an event when it ends, with 100 bytes of output. Bursts of 1,000 with a pause between them, as in
- * bench_c_trace. A session with user-space events must be recording; with the argument `one` only the first event is made.
- * An event knows nothing of traces: ids, durations and who belongs to whom are left to whoever reads the files. */
+ * bench_c_trace. A session with user-space events must be recording; with the argument `one` only the first event is
+ * made. An event knows nothing of traces: ids, durations and who belongs to whom are left to whoever reads the files.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -11,8 +11,7 @@
 #include <lttng/tracepoint.h>
 
 LTTNG_UST_TRACEPOINT_EVENT(infinium_bench, begin, LTTNG_UST_TP_ARGS(const char *, name, const char *, input),
-                           LTTNG_UST_TP_FIELDS(lttng_ust_field_string(name, name)
-                                                   lttng_ust_field_string(input, input)))
+                           LTTNG_UST_TP_FIELDS(lttng_ust_field_string(name, name) lttng_ust_field_string(input, input)))
 
 LTTNG_UST_TRACEPOINT_EVENT(infinium_bench, end, LTTNG_UST_TP_ARGS(const char *, output),
                            LTTNG_UST_TP_FIELDS(lttng_ust_field_string(output, output)))
