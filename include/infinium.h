@@ -82,6 +82,7 @@ typedef struct inf_options {
     int timeout_ms;             /* one request; 0: 30,000 */
     const char *user_agent;     /* NULL: "infinium-c/" INF_VERSION */
     int verify_tls;             /* 0: yes; -1: no */
+    int mask_secrets;           /* passwords, tokens and keys in texts become "[masked]". 0: yes; -1: no, as INFINIUM_MASK=0 */
 } inf_options;
 #define INF_OPTIONS_INIT INF_ZERO_
 

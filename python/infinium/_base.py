@@ -94,6 +94,8 @@ class BaseClient:
         enable_logging=False,
         log_level="INFO",
         verify_ssl=True,
+        *,
+        mask_secrets=True,
     ):
         self.agent_id = _credential(agent_id, "INFINIUM_AGENT_ID", "agent_id", 3)
         secret = _credential(agent_secret, "INFINIUM_AGENT_SECRET", "agent_secret", 8)
@@ -120,6 +122,7 @@ class BaseClient:
                 requests_per_second=float(requests_per_second) if enable_rate_limiting else -1.0,
                 user_agent=user_agent,
                 verify_ssl=bool(verify_ssl),
+                mask_secrets=bool(mask_secrets),
                 journal_memory=False,
                 journal_max_bytes=0,
                 journal_dir=None,
@@ -150,14 +153,20 @@ class BaseClient:
 
         return logging.getLogger(type(self).__module__)
 
-    def trace(self, name, *, auto_send=True, description=None, otel_exporter=None):
+    def trace(self, name, *, auto_send=True, description=None, otel_exporter=None, **options):
         """Decorates a function or coroutine function: each call is a trace of its own. The call is never delayed by the
         network and returns or raises what the function does.
 
-        auto_send=False builds the trace and does not send it: it is at `function.last_trace`, a dict. `otel_exporter`: an
+        auto_send=False builds the trace and does not send it: it is at `function.last_trace`, a TaskData. `otel_exporter`: an
         InfiniumOTelExporter, which gets each finished trace, on a thread of its own; flush() waits for it.
+
+        Further options, all with defaults: `capture_input=True`, `capture_output=True`; `ignore`: names of arguments to
+        leave out; `mask`: a callable that gets each text that is to be stored (input, output, messages, stack traces) and
+        returns it as it may be stored; `tags`, `metadata`, `session_id`, `user_id` of every trace; `sample`: the share of
+        calls to record, 0 to 1, or a callable that is given the call's arguments; `on_trace`: called with each finished
+        trace, a TaskData.
         """
-        return make_decorator(name, self._core, auto_send, description, otel_exporter)
+        return make_decorator(name, self._core, auto_send, description, otel_exporter, **options)
 
     def _flush(self, timeout):
         """Exporters first, because that is quick; then what goes over the network."""

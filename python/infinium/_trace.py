@@ -1,8 +1,15 @@
 """From a function to its traced form: what is decided once, when the decorator is applied."""
 
+import os
+
 from . import _core
 
-_CO_COROUTINE = 0x80
+_CO_GENERATOR, _CO_COROUTINE, _CO_ASYNC_GENERATOR = 0x20, 0x80, 0x200
+
+#: What trace() takes beside the name, auto_send, description and otel_exporter.
+OPTIONS = frozenset(
+    "capture_input capture_output ignore mask tags metadata session_id user_id sample on_trace threads".split()
+)
 
 
 def _innermost(function):
@@ -17,15 +24,27 @@ def _innermost(function):
     return function
 
 
-def is_coroutine_function(function):
-    """As inspect.iscoroutinefunction answers, without importing it; also for objects whose __call__ is one."""
-    function = _innermost(function)
+def _flags_of(function):
     code = getattr(function, "__code__", None)
     if code is None and not isinstance(function, type):
         code = getattr(_innermost(getattr(type(function), "__call__", None)), "__code__", None)
-    if getattr(code, "co_flags", 0) & _CO_COROUTINE:
+    return getattr(code, "co_flags", 0)
+
+
+def is_coroutine_function(function):
+    """As inspect.iscoroutinefunction answers, without importing it; also for objects whose __call__ is one."""
+    function = _innermost(function)
+    if _flags_of(function) & _CO_COROUTINE:
         return True
     return getattr(function, "_is_coroutine_mark", None) is not None or getattr(function, "_is_coroutine", None) is not None
+
+
+def kind_of(function):
+    """What a call of it returns: 0 a value, 1 an awaitable, 2 a generator, 3 an asynchronous generator."""
+    if is_coroutine_function(function):
+        return 1
+    flags = _flags_of(_innermost(function))
+    return 2 if flags & _CO_GENERATOR else 3 if flags & _CO_ASYNC_GENERATOR else 0
 
 
 def _name_of(function):
@@ -43,11 +62,96 @@ def _text(value):
         return type(value).__name__
 
 
-def trace_function(function, name, core, auto_send, description, on_end=None):
-    """`core`: a _core.Client or None. `on_end(context, started_ns, duration_ns)` is called with each finished trace, in the
-    traced call. classmethod and staticmethod objects are traced inside."""
+def _names_of(function):
+    """The names of the positional parameters, in order; what is bound already is left out."""
+    skip = 0
+    for _ in range(100):
+        if type(function).__name__ == "partial":
+            skip += len(getattr(function, "args", ()))
+            function = function.func
+        elif getattr(function, "__func__", None) is not None:
+            skip += 1
+            function = function.__func__
+        else:
+            break
+    code = getattr(function, "__code__", None)
+    if code is None:
+        code = getattr(_innermost(getattr(type(function), "__call__", None)), "__code__", None)
+        skip += 1
+    count = getattr(code, "co_argcount", 0)
+    return code.co_varnames[skip:count] if count else ()
+
+
+def _options(function, core, options):
+    """The decorator's options as those of _core.Traced."""
+    made = {}
+    ignore = options.get("ignore")
+    if ignore is not None:
+        ignore = frozenset([ignore] if isinstance(ignore, str) else ignore)
+        made["ignore"] = ignore
+    secrets = core.mask_secrets if core is not None else os.environ.get("INFINIUM_MASK") != "0"
+    rules = bytes(
+        1 if ignore and name in ignore else 2 if secrets and _core.is_secret_name(name) else 0
+        for name in _names_of(function)
+    )
+    if any(rules):
+        made["rules"] = rules
+    if not secrets:
+        made["mask_secrets"] = False
+    for name in ("mask", "on_trace"):
+        value = options.get(name)
+        if value is not None:
+            if not callable(value):
+                raise TypeError(f"{name} must be callable")
+            made[name] = value
+    for name in ("capture_input", "capture_output"):
+        if not options.get(name, True):
+            made[name] = False
+    tags = options.get("tags")
+    if tags is not None:
+        made["tags"] = tuple(_text(tag) for tag in ([tags] if isinstance(tags, str) else tags))
+    if options.get("metadata") is not None:
+        made["metadata"] = json_object(options["metadata"], secrets)
+    for name in ("session_id", "user_id"):
+        if options.get(name) is not None:
+            made[name] = _text(options[name])
+    if options.get("sample") is not None:
+        made["sample"] = options["sample"]
+    return made
+
+
+def _masked(value, depth=0):
+    if isinstance(value, str):
+        return _core.mask_text(value)
+    if isinstance(value, dict) and depth < 20:
+        return {
+            key: "[masked]" if item is not None and _core.is_secret_name(_text(key)) else _masked(item, depth + 1)
+            for key, item in value.items()
+        }
+    if isinstance(value, (list, tuple)) and depth < 20:
+        return [_masked(item, depth + 1) for item in value]
+    return value
+
+
+def json_object(metadata, secrets=True):
+    """A dict as JSON text, its secrets masked; what JSON does not have is written as text."""
+    from ._json import dumps, plain
+
+    if not isinstance(metadata, dict):
+        raise TypeError("metadata must be a dict")
+    try:
+        made = plain(metadata)
+    except Exception:
+        made = {_text(key): _text(value) for key, value in metadata.items()}
+    encoded = dumps(_masked(made) if secrets else made)
+    return encoded.decode() if isinstance(encoded, bytes) else encoded
+
+
+def trace_function(function, name, core, auto_send, description, options):
+    """`core`: a _core.Client or None; `options`: of the decorator. classmethod and staticmethod objects are traced
+    inside."""
     if isinstance(function, (classmethod, staticmethod)):
-        return type(function)(trace_function(function.__func__, name, core, auto_send, description, on_end))
+        return type(function)(trace_function(function.__func__, name, core, auto_send, description, options))
     if not callable(function):
         raise TypeError(f"only a callable can be traced, not {type(function).__name__}")
     function_name = _name_of(function)
@@ -56,31 +160,41 @@ def trace_function(function, name, core, auto_send, description, on_end=None):
         doc = getattr(inner, "__doc__", None)
         description = doc if isinstance(doc, str) and doc else f"Auto-traced call to {function_name}"
     send = core is not None and auto_send
-    traced = _core.Traced(
+    return _core.Traced(
         function,
         core if send else None,
         _text(name),
         _text(description).strip(),
         function_name,
-        is_coroutine_function(function),
+        kind_of(function),
         not send,
+        **_options(function, core, options),
     )
-    if on_end is not None:
-        traced._on_end = on_end
-    return traced
 
 
-def make_decorator(name, core, auto_send, description, otel_exporter=None):
+def make_decorator(name, core, auto_send, description, otel_exporter=None, **options):
     if callable(name) and not isinstance(name, str):
         raise TypeError('trace() needs the trace\'s name: @client.trace("My Agent")')
+    unknown = set(options) - OPTIONS
+    if unknown:
+        raise TypeError(f"trace() has no option {min(unknown)!r}")
 
     on_end = None
     if otel_exporter is not None:
         from ._exports import exporting
 
         on_end = exporting(otel_exporter, _text(name))
+    threads = options.get("threads")
+    if threads or (threads is None and os.environ.get("INFINIUM_THREADS") != "0"):
+        from ._threads import carry_contexts
+
+        carry_contexts()
 
     def decorate(function):
-        return trace_function(function, name, core, auto_send, description, on_end)
+        traced = trace_function(function, name, core, auto_send, description, options)
+        if on_end is not None:
+            inner = traced.__func__ if isinstance(traced, (classmethod, staticmethod)) else traced
+            inner._on_end = on_end
+        return traced
 
     return decorate

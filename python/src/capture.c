@@ -12,6 +12,10 @@
 
 #include <string.h>
 
+#include "base/log.h"
+#include "base/utf8.h"
+#include "model/mask.h"
+
 #define MAX_DEPTH 200
 #define MAX_INT_BITS 30000 /* more digits than any limit here shows */
 #define QUOTE_SCAN 65536
@@ -523,6 +527,63 @@ static size_t writer_finish(text_writer *w)
     return (size_t)(w->out - w->begin);
 }
 
+/* As writer_finish(), of a buffer of 4 * `chars` bytes, with secrets masked: by their names and shapes from `skip` on.
+ */
+static size_t writer_finish_masked(text_writer *w, size_t chars, size_t skip)
+{
+    size_t length = (size_t)(w->out - w->begin);
+    size_t masked = skip + inf_mask(w->begin + skip, length - skip, 4 * chars - skip, w->cut);
+    if (likely(masked == length))
+        return writer_finish(w);
+    w->out = w->begin + inf_utf8_cut(w->begin, masked, chars);
+    if (w->out < w->begin + masked)
+        w->cut = true;
+    if (w->cut && inf_utf8_count(w->begin, (size_t)(w->out - w->begin)) + 3 <= chars) {
+        memcpy(w->out, "...", 3);
+        w->out += 3;
+        w->cut = false;
+    }
+    return writer_finish(w);
+}
+
+/* What the user's callable makes of the text that is in the buffer. */
+static size_t apply_mask(char *buffer, size_t length, size_t chars, PyObject *mask)
+{
+    PyObject *text = PyUnicode_DecodeUTF8(buffer, (Py_ssize_t)length, "replace");
+    if (!text) {
+        swallow_error();
+        return 0;
+    }
+    PyObject *masked = capture_masked(text, mask);
+    text_writer w;
+    writer_start(&w, buffer, chars);
+    write_text(&w, masked);
+    Py_DECREF(masked);
+    Py_DECREF(text);
+    return writer_finish(&w);
+}
+
+PyObject *capture_masked(PyObject *text, PyObject *mask)
+{
+    static inf_log_cause said;
+    if (!mask) {
+        Py_INCREF(text);
+        return text;
+    }
+    PyObject *masked = PyObject_CallOneArg(mask, text);
+    if (masked && PyUnicode_Check(masked))
+        return masked;
+    Py_XDECREF(masked);
+    swallow_error();
+    inf_log_once(&said, INF_LOG_WARNING, "a mask= callable failed or gave no str; the whole text is masked");
+    masked = PyUnicode_FromString(INF_MASKED);
+    if (!masked) {
+        PyErr_Clear();
+        masked = PyUnicode_New(0, 0); /* exists already */
+    }
+    return masked;
+}
+
 void swallow_error(void)
 {
     if (!PyErr_Occurred())
@@ -533,7 +594,39 @@ void swallow_error(void)
         PyErr_SetInterrupt();
 }
 
-void capture_arguments(inf_trace *trace, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+/* The positional arguments, where some of them are not to be seen. */
+static void write_ruled_items(text_writer *w, const traced_object *traced, PyObject *const *args, Py_ssize_t count)
+{
+    const char *rules = PyBytes_AS_STRING(traced->rules);
+    Py_ssize_t ruled = PyBytes_GET_SIZE(traced->rules);
+    put_char(w, '(');
+    for (Py_ssize_t i = 0; i < count && !w->cut; i++) {
+        if (i)
+            put_literal(w, ", ");
+        if (i >= ruled || rules[i] == ARGUMENT_SHOWN || (rules[i] == ARGUMENT_SECRET && args[i] == Py_None))
+            write_object(w, args[i]);
+        else if (rules[i] == ARGUMENT_SECRET)
+            put_literal(w, "'" INF_MASKED "'");
+        else
+            put_literal(w, "<ignored>");
+    }
+    if (count == 1)
+        put_char(w, ',');
+    put_char(w, ')');
+}
+
+static bool is_ignored(const traced_object *traced, PyObject *name)
+{
+    if (!traced->ignore)
+        return false;
+    int found = PySet_Contains(traced->ignore, name);
+    if (found < 0)
+        swallow_error();
+    return found != 0;
+}
+
+void capture_arguments(inf_trace *trace, const traced_object *traced, PyObject *const *args, Py_ssize_t nargs,
+                       PyObject *kwnames)
 {
     char *buffer = inf_trace_text(trace, INF_TAG_INPUT, 4 * CAPTURE_INPUT_CHARS);
     if (!buffer)
@@ -541,7 +634,10 @@ void capture_arguments(inf_trace *trace, PyObject *const *args, Py_ssize_t nargs
     text_writer w;
     writer_start(&w, buffer, CAPTURE_INPUT_CHARS);
     put_literal(&w, "{'args': ");
-    write_tuple_items(&w, args, nargs);
+    if (unlikely(traced->rules != NULL))
+        write_ruled_items(&w, traced, args, nargs);
+    else
+        write_tuple_items(&w, args, nargs);
     put_literal(&w, ", 'kwargs': {");
     Py_ssize_t keywords = kwnames ? PyTuple_GET_SIZE(kwnames) : 0;
     for (Py_ssize_t i = 0; i < keywords && !w.cut; i++) {
@@ -549,10 +645,17 @@ void capture_arguments(inf_trace *trace, PyObject *const *args, Py_ssize_t nargs
             put_literal(&w, ", ");
         write_object(&w, PyTuple_GET_ITEM(kwnames, i));
         put_literal(&w, ": ");
-        write_object(&w, args[nargs + i]);
+        if (is_ignored(traced, PyTuple_GET_ITEM(kwnames, i)))
+            put_literal(&w, "<ignored>");
+        else
+            write_object(&w, args[nargs + i]);
     }
     put_literal(&w, "}}");
-    inf_trace_text_end(trace, writer_finish(&w));
+    size_t length =
+        trace->mask ? writer_finish_masked(&w, CAPTURE_INPUT_CHARS, sizeof("{'args': ") - 1) : writer_finish(&w);
+    if (unlikely(traced->mask != NULL))
+        length = apply_mask(buffer, length, CAPTURE_INPUT_CHARS, traced->mask);
+    inf_trace_text_end(trace, length);
 }
 
 size_t capture_object_to(char *buffer, PyObject *object, size_t chars)
@@ -571,16 +674,105 @@ size_t capture_text_to(char *buffer, PyObject *text, size_t chars)
     return writer_finish(&w);
 }
 
-void capture_object(inf_trace *trace, uint8_t tag, PyObject *object, size_t chars)
+void capture_object(inf_trace *trace, uint8_t tag, PyObject *object, size_t chars, PyObject *mask)
 {
     char *buffer = inf_trace_text(trace, tag, 4 * chars);
-    if (buffer)
-        inf_trace_text_end(trace, capture_object_to(buffer, object, chars));
+    if (!buffer)
+        return;
+    text_writer w;
+    writer_start(&w, buffer, chars);
+    write_object(&w, object);
+    size_t length = trace->mask ? writer_finish_masked(&w, chars, 0) : writer_finish(&w);
+    if (unlikely(mask != NULL))
+        length = apply_mask(buffer, length, chars, mask);
+    inf_trace_text_end(trace, length);
 }
 
 void capture_text(inf_trace *trace, uint8_t tag, PyObject *text, size_t chars)
 {
     char *buffer = inf_trace_text(trace, tag, 4 * chars);
-    if (buffer)
-        inf_trace_text_end(trace, capture_text_to(buffer, text, chars));
+    if (!buffer)
+        return;
+    text_writer w;
+    writer_start(&w, buffer, chars);
+    write_text(&w, text);
+    inf_trace_text_end(trace, trace->mask ? writer_finish_masked(&w, chars, 0) : writer_finish(&w));
+}
+
+/* Items of a generator -----------------------------------------------------------------------------------------------
+ */
+
+#define ITEMS_CHARS (CAPTURE_OUTPUT_CHARS - 200) /* the rest is for what stands behind the list */
+
+static void write_more(capture_items *items, PyObject *item)
+{
+    if (!items->buffer) {
+        items->buffer = PyMem_Malloc(4 * CAPTURE_OUTPUT_CHARS);
+        if (!items->buffer) {
+            items->cut = true;
+            return;
+        }
+        items->used = 0;
+        items->left = ITEMS_CHARS;
+    }
+    text_writer w;
+    writer_start(&w, items->buffer + items->used, items->left);
+    put(&w, items->count == 1 ? "[" : ", ", items->count == 1 ? 1 : 2);
+    write_object(&w, item);
+    items->used += (size_t)(w.out - w.begin);
+    items->left = w.left;
+    items->cut = w.cut;
+}
+
+void capture_item(capture_items *items, PyObject *item)
+{
+    items->count++;
+    if (!items->cut)
+        write_more(items, item);
+}
+
+void capture_items_end(capture_items *items, inf_trace *trace, PyObject *result, const char *how, PyObject *mask)
+{
+    char *buffer = inf_trace_text(trace, INF_TAG_OUTPUT, 4 * CAPTURE_OUTPUT_CHARS);
+    if (!buffer)
+        return;
+    text_writer w;
+    writer_start(&w, buffer, CAPTURE_OUTPUT_CHARS);
+    if (items->buffer) {
+        memcpy(buffer, items->buffer, items->used);
+        w.out += items->used;
+        w.left = CAPTURE_OUTPUT_CHARS - (ITEMS_CHARS - items->left);
+        if (trace->mask) {
+            w.out = buffer + inf_mask(buffer, items->used, 4 * ITEMS_CHARS, items->cut);
+            size_t used = inf_utf8_count(buffer, (size_t)(w.out - buffer));
+            w.left = used < CAPTURE_OUTPUT_CHARS ? CAPTURE_OUTPUT_CHARS - used : 0;
+        }
+        put(&w, items->cut ? "..." : "]", items->cut ? 3 : 1);
+    } else {
+        put_literal(&w, "[]");
+    }
+    put_literal(&w, " (");
+    write_small_int(&w, (long long)items->count);
+    put(&w, items->count == 1 ? " item" : " items", items->count == 1 ? 5 : 6);
+    if (how) {
+        put_literal(&w, ", ");
+        put(&w, how, strlen(how));
+    }
+    put_char(&w, ')');
+    if (result && result != Py_None) {
+        put_literal(&w, " -> ");
+        write_object(&w, result);
+    }
+    size_t length = trace->mask && result ? writer_finish_masked(&w, CAPTURE_OUTPUT_CHARS, 0) : writer_finish(&w);
+    if (mask)
+        length = apply_mask(buffer, length, CAPTURE_OUTPUT_CHARS, mask);
+    inf_trace_text_end(trace, length);
+}
+
+void capture_items_clear(capture_items *items)
+{
+    PyMem_Free(items->buffer);
+    items->buffer = NULL;
+    items->count = 0;
+    items->cut = false;
 }

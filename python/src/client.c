@@ -4,6 +4,8 @@
  * freed by whoever leaves it last after close(): an open trace, a thread in flush(), or close() itself. */
 #include "core.h"
 
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #define SLICE_MS 100
@@ -68,18 +70,18 @@ static bool optional_text(PyObject *object, const char **text)
 
 static PyObject *client_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"agent_id",   "agent_secret", "base_url",       "timeout",           "requests_per_second",
-                            "user_agent", "verify_ssl",   "journal_memory", "journal_max_bytes", "journal_dir",
-                            NULL};
+    static char *names[] = {
+        "agent_id",   "agent_secret",   "base_url",          "timeout",     "requests_per_second", "user_agent",
+        "verify_ssl", "journal_memory", "journal_max_bytes", "journal_dir", "mask_secrets",        NULL};
     PyObject *id, *secret, *url, *agent, *dir;
     double timeout, rate;
-    int verify, memory;
+    int verify, memory, mask = 1;
     unsigned long long max_bytes;
     core_state *state = core_state_of_type(type);
     inf_options options = INF_OPTIONS_INIT;
     if (!state ||
-        !PyArg_ParseTupleAndKeywords(args, kwargs, "OOOddOppKO:Client", names, &id, &secret, &url, &timeout, &rate,
-                                     &agent, &verify, &memory, &max_bytes, &dir) ||
+        !PyArg_ParseTupleAndKeywords(args, kwargs, "OOOddOppKO|p:Client", names, &id, &secret, &url, &timeout, &rate,
+                                     &agent, &verify, &memory, &max_bytes, &dir, &mask) ||
         !optional_text(id, &options.agent_id) || !optional_text(secret, &options.agent_secret) ||
         !optional_text(url, &options.base_url) || !optional_text(agent, &options.user_agent) ||
         !optional_text(dir, &options.journal_dir))
@@ -89,6 +91,7 @@ static PyObject *client_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     options.requests_per_second = rate;
     options.timeout_ms = timeout <= 0 ? 0 : timeout > 86400 ? 86400 * 1000 : (int)(timeout * 1000);
     options.verify_tls = verify ? 0 : -1;
+    options.mask_secrets = mask ? 0 : -1;
 
     client_object *self = (client_object *)type->tp_alloc(type, 0);
     if (!self)
@@ -96,6 +99,8 @@ static PyObject *client_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     self->state = state;
     Py_INCREF(secret);
     self->secret = secret;
+    const char *set = getenv("INFINIUM_MASK");
+    self->mask_secrets = mask && !(set && strcmp(set, "0") == 0);
     int rc;
     Py_BEGIN_ALLOW_THREADS rc = inf_open(&self->client, &options);
     Py_END_ALLOW_THREADS if (rc != INF_OK)
@@ -285,6 +290,7 @@ static PyGetSetDef client_getset[] = {
 
 static PyMemberDef client_members[] = {
     {"__weaklistoffset__", T_PYSSIZET, offsetof(client_object, weakrefs), READONLY, NULL},
+    {"mask_secrets", T_BOOL, offsetof(client_object, mask_secrets), READONLY, NULL},
     {"secret", T_OBJECT, offsetof(client_object, secret), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };

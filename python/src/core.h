@@ -4,6 +4,7 @@
  *   client.c     Client: an inf_client               error.c     an exception as a record
  *   context.c    TraceContext: one open trace        traced.c    Traced: the decorated callable
  *   coroutine.c  TracedCoroutine: what a decorated coroutine function returns
+ *   generator.c  TracedGenerator and TracedAsyncGenerator: the same for generator functions
  *
  * Every function here runs with the GIL held; the GIL is what serialises the writers of one trace. Nothing here lets an
  * exception of ours reach the user's program: what cannot be recorded is left out. */
@@ -54,6 +55,9 @@ typedef struct core_state {
     PyTypeObject *coroutine_type;
     PyTypeObject *await_type;
     PyTypeObject *traced_type;
+    PyTypeObject *generator_type;
+    PyTypeObject *async_generator_type;
+    PyTypeObject *async_step_type;
     PyObject *context_var;
     PyObject *name_doc, *name_module, *name_wrapped, *name_send, *name_throw, *name_close, *name_settle, *name_recorded;
     PyObject *name_notes;
@@ -63,7 +67,10 @@ typedef struct core_state {
     unsigned free_context_count;
     coroutine_object *free_coroutines;
     unsigned free_coroutine_count;
-    client_object *clients; /* open ones, for the exit handler */
+    client_object *clients;    /* open ones, for the exit handler */
+    context_object *unsampled; /* current inside a call that sampling has left out, and inside all that it calls */
+    context_object *untraced;  /* current inside a call whose client is closed */
+    uint64_t random;           /* of the sampling */
 } core_state;
 
 struct client_object {
@@ -73,6 +80,7 @@ struct client_object {
     PyObject *secret; /* for the package's direct calls */
     uint64_t users;   /* open traces, and threads inside a call that has let the GIL go */
     bool closing;     /* no new traces */
+    bool mask_secrets;
     PyObject *weakrefs;
     client_object *next, *previous;
 };
@@ -81,20 +89,28 @@ enum context_phase {
     CONTEXT_LOOSE,  /* made by hand: collects calls, records nothing */
     CONTEXT_OPEN,   /* its function runs */
     CONTEXT_SEALED, /* its function has ended */
+    CONTEXT_SILENT, /* in place of a trace that is not recorded (see core_state) */
 };
 
 struct context_object {
     PyObject_HEAD inf_trace trace;
     core_state *state;
-    client_object *client; /* owned, or NULL: the trace is built and not sent */
+    client_object *client; /* owned, or NULL: the trace is built and not sent; counted as a user while it is open */
+    PyObject *mask;        /* the user's callable, owned, or NULL */
     PyObject *calls;       /* lists, made when first asked for */
     PyObject *prompts;
     PyObject *unsettled; /* objects whose settle() records what they know so far, called before the trace ends */
     PyObject *weakrefs;
     context_object *next_free;
     uint8_t phase;
-    bool tracked; /* by the garbage collector */
+    bool output_set; /* by the program, through current_trace() */
+    bool tracked;    /* by the garbage collector */
 };
+
+enum traced_kind { KIND_PLAIN, KIND_COROUTINE, KIND_GENERATOR, KIND_ASYNC_GENERATOR };
+
+/* What becomes of an argument, by its place. */
+enum argument_rule { ARGUMENT_SHOWN, ARGUMENT_IGNORED, ARGUMENT_SECRET };
 
 typedef struct traced_object {
     PyObject_HEAD vectorcallfunc vectorcall;
@@ -103,14 +119,31 @@ typedef struct traced_object {
     client_object *client; /* NULL: built, not sent */
     unsigned char *fields; /* encoded once: name, description, function, versions */
     size_t fields_length;
-    bool coroutine;   /* calls return awaitables */
-    bool keep;        /* remember the last trace (auto_send=False or no client) */
-    bool watched;     /* keep, or on_end is set: the one thing that a plain call looks at */
-    PyObject *last;   /* context_object of the last finished call */
-    PyObject *on_end; /* called with each finished trace: (context, start, duration), see traced.c; or NULL */
+    uint8_t kind;      /* enum traced_kind */
+    bool keep;         /* remember the last trace (auto_send=False or no client) */
+    bool watched;      /* keep, on_end or on_trace: the one thing that a plain call looks at */
+    bool mask_secrets; /* before anything of the call is stored */
+    bool capture_input, capture_output;
+    bool sampled;          /* not every call is recorded */
+    uint64_t sample_below; /* of 2^64 */
+    PyObject *sample;      /* a callable that decides, or NULL */
+    PyObject *mask;        /* text -> text, or NULL */
+    PyObject *rules;       /* bytes, one enum argument_rule for each place, or NULL */
+    PyObject *ignore;      /* frozenset of argument names, or NULL */
+    PyObject *on_trace;    /* called with each finished trace, or NULL */
+    PyObject *last;        /* context_object of the last finished call */
+    PyObject *on_end;      /* called with each finished trace: (context, start, duration), see traced.c; or NULL */
     PyObject *dict;
     PyObject *weakrefs;
 } traced_object;
+
+/* The items of a generator, as the text of a list, at a cost that ends when the text is full. */
+typedef struct capture_items {
+    char *buffer;
+    size_t used, left; /* bytes; characters */
+    uint64_t count;
+    bool cut;
+} capture_items;
 
 extern PyType_Spec client_spec;
 extern PyType_Spec context_spec;
@@ -144,8 +177,13 @@ PyObject *client_shutdown(PyObject *module, PyObject *seconds);
  * to be recorded. Give the reference back with context_end_...(), which ends the trace. */
 context_object *context_begin(traced_object *traced, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames);
 void context_end_result(context_object *self, traced_object *traced, PyObject *result);
-/* With the user's exception set, which stays set, untouched. */
-void context_end_error(context_object *self, traced_object *traced);
+/* A generator's end: `items` is what it yielded, `how` NULL or what ended it early. */
+void context_end_items(context_object *self, traced_object *traced, capture_items *items, PyObject *result,
+                       const char *how);
+/* With the user's exception set, which stays set, untouched. `items`: what a generator has yielded, or NULL. */
+void context_end_error(context_object *self, traced_object *traced, capture_items *items);
+/* A finished trace as a TaskData; NULL with an exception. */
+PyObject *context_task(context_object *self);
 /* Without an exception: `type` and `message` say what happened. */
 void context_end_note(context_object *self, traced_object *traced, const char *type, const char *message);
 /* Makes the trace current; the token (NULL when that failed) goes to context_leave(), which keeps a set exception. */
@@ -159,9 +197,19 @@ static inline PyObject *context_enter(context_object *self)
 void context_leave(core_state *state, PyObject *token);
 void context_free_list_clear(core_state *state);
 
+/* generator.c. Steal `inner`, a generator or an asynchronous one. `context`: NULL (the trace begins with the first
+ * item), or a trace that has begun, whose reference they take over. */
+PyObject *generator_wrap(traced_object *traced, PyObject *inner, PyObject *const *args, Py_ssize_t nargs,
+                         PyObject *kwnames, context_object *context);
+extern PyType_Spec generator_spec;
+extern PyType_Spec async_generator_spec;
+extern PyType_Spec async_step_spec;
+
 /* coroutine.c. Steals `coroutine`. */
 PyObject *coroutine_wrap(traced_object *traced, PyObject *coroutine, PyObject *const *args, Py_ssize_t nargs,
                          PyObject *kwnames);
+/* The same for a coroutine whose trace has begun; takes over the reference to `context`. */
+PyObject *coroutine_adopt(traced_object *traced, PyObject *coroutine, context_object *context);
 void coroutine_free_list_clear(core_state *state);
 /* Gives the type an __await__ of its own: the slot returns the coroutine, which `await` takes and iter() must not. Put
  * into the type's dict directly, because setting the attribute would replace the slot. */
@@ -169,16 +217,26 @@ int coroutine_set_await(PyTypeObject *type);
 
 /* capture.c. Text as repr() gives it, cut by the published rule, at a cost bounded by the cut. No exception set before
  * or after. */
-void capture_arguments(inf_trace *trace, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames);
-void capture_object(inf_trace *trace, uint8_t tag, PyObject *object, size_t chars);
-/* A str, as it is (not its repr), cut to `chars`. */
+void capture_arguments(inf_trace *trace, const traced_object *traced, PyObject *const *args, Py_ssize_t nargs,
+                       PyObject *kwnames);
+/* `mask`: the user's callable or NULL. It runs after the built-in masking (trace->mask), before anything is stored, and
+ * may run while nobody else writes to the trace only. */
+void capture_object(inf_trace *trace, uint8_t tag, PyObject *object, size_t chars, PyObject *mask);
+/* A str, as it is (not its repr), cut to `chars`; built-in masking only. */
 void capture_text(inf_trace *trace, uint8_t tag, PyObject *text, size_t chars);
+/* What `mask` makes of a text, a new reference; never NULL: "[masked]" when it fails. `mask` may be NULL. */
+PyObject *capture_masked(PyObject *text, PyObject *mask);
+
+void capture_item(capture_items *items, PyObject *item);
+/* Writes the OUTPUT field: the list, the count, and the value that the generator returned (NULL or None: nothing). */
+void capture_items_end(capture_items *items, inf_trace *trace, PyObject *result, const char *how, PyObject *mask);
+void capture_items_clear(capture_items *items);
 /* The same into a buffer of at least 4 * chars bytes; returns the bytes written. */
 size_t capture_object_to(char *buffer, PyObject *object, size_t chars);
 size_t capture_text_to(char *buffer, PyObject *text, size_t chars);
 
 /* error.c. Adds the ERROR group of an exception with its traceback (may be NULL) to the trace. No exception set. */
-void error_record(core_state *state, inf_trace *trace, PyObject *exception, PyObject *traceback);
+void error_record(core_state *state, inf_trace *trace, PyObject *exception, PyObject *traceback, PyObject *mask);
 
 /* log.c. What the C side has logged goes to Python's logging; log_check() costs a load when there is nothing. */
 extern atomic_bool log_waiting;

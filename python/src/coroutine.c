@@ -27,6 +27,43 @@ struct coroutine_object {
     bool running;
 };
 
+static coroutine_object *coroutine_alloc(core_state *state)
+{
+    coroutine_object *self = state->free_coroutines;
+    if (likely(self != NULL)) {
+        state->free_coroutines = self->next_free;
+        state->free_coroutine_count--;
+        PyObject_Init((PyObject *)self, state->coroutine_type);
+        return self;
+    }
+    self = PyObject_GC_New(coroutine_object, state->coroutine_type);
+    if (!self) {
+        PyErr_Clear();
+        return NULL;
+    }
+    memset((char *)self + sizeof(PyObject), 0, sizeof *self - sizeof(PyObject));
+    self->state = state;
+    return self;
+}
+
+PyObject *coroutine_adopt(traced_object *traced, PyObject *inner, context_object *context)
+{
+    coroutine_object *self = coroutine_alloc(traced->state);
+    if (!self) {
+        context_end_result(context, traced, inner);
+        return inner;
+    }
+    Py_INCREF(traced);
+    self->inner = inner;
+    self->traced = traced;
+    self->context = context;
+    self->args = self->kwnames = NULL;
+    self->started = true;
+    self->running = false;
+    PyObject_GC_Track(self);
+    return (PyObject *)self;
+}
+
 PyObject *coroutine_wrap(traced_object *traced, PyObject *inner, PyObject *const *args, Py_ssize_t nargs,
                          PyObject *kwnames)
 {
@@ -44,20 +81,9 @@ PyObject *coroutine_wrap(traced_object *traced, PyObject *inner, PyObject *const
         Py_DECREF(inner);
         inner = iterator;
     }
-    coroutine_object *self = state->free_coroutines;
-    if (likely(self != NULL)) {
-        state->free_coroutines = self->next_free;
-        state->free_coroutine_count--;
-        PyObject_Init((PyObject *)self, state->coroutine_type);
-    } else {
-        self = PyObject_GC_New(coroutine_object, state->coroutine_type);
-        if (!self) {
-            PyErr_Clear();
-            return inner;
-        }
-        memset((char *)self + sizeof(PyObject), 0, sizeof *self - sizeof(PyObject));
-        self->state = state;
-    }
+    coroutine_object *self = coroutine_alloc(state);
+    if (!self)
+        return inner;
     Py_ssize_t count = nargs + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0);
     PyObject *kept = PyTuple_New(count);
     if (likely(kept != NULL)) {
@@ -109,7 +135,7 @@ static void end_with_error(coroutine_object *self)
 {
     context_object *context = take_context(self);
     if (context)
-        context_end_error(context, self->traced);
+        context_end_error(context, self->traced, NULL);
 }
 
 #if PY_VERSION_HEX < 0x030A0000

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "model/mask.h"
+
 #define MAX_FRAMES 64   /* of one exception, the innermost ones */
 #define MAX_CHAIN 8     /* exceptions, by __cause__ and __context__ */
 #define PART_CHARS 1000 /* a message or a source line inside the traceback */
@@ -251,8 +253,12 @@ static void add_chain(core_state *state, text *t, PyObject *exception)
 }
 
 /* Keeps the last `chars` characters, "..." and a line break included. */
-static void add_stack(inf_trace *trace, text *t, size_t chars)
+static void add_stack(inf_trace *trace, text *t, size_t chars, PyObject *masked)
 {
+    if (masked) {
+        capture_text(trace, INF_TAG_STACK_TRACE, masked, chars);
+        return;
+    }
     const char *end = t->bytes + t->length, *from = end;
     size_t count = 0;
     while (from > t->bytes && count < chars) {
@@ -288,7 +294,22 @@ static void add_type(inf_trace *trace, PyTypeObject *type)
     inf_trace_add_text(trace, INF_TAG_ERROR_TYPE, name, strnlen(name, 200));
 }
 
-void error_record(core_state *state, inf_trace *trace, PyObject *exception, PyObject *traceback)
+/* What the user's callable makes of the stack trace; NULL without one. */
+static PyObject *masked_stack(const text *t, PyObject *mask)
+{
+    if (!mask)
+        return NULL;
+    PyObject *stack = PyUnicode_DecodeUTF8(t->bytes, (Py_ssize_t)t->length, "replace");
+    if (!stack) {
+        PyErr_Clear();
+        return NULL;
+    }
+    PyObject *masked = capture_masked(stack, mask);
+    Py_DECREF(stack);
+    return masked;
+}
+
+void error_record(core_state *state, inf_trace *trace, PyObject *exception, PyObject *traceback, PyObject *mask)
 {
     /* All of the user's code that this runs, str() and source files, runs before the trace is written to. */
     PyObject *message = message_of(exception);
@@ -297,15 +318,24 @@ void error_record(core_state *state, inf_trace *trace, PyObject *exception, PyOb
     t.cut = false;
     add_chain(state, &t, exception);
     add_exception(state, &t, exception, traceback, message);
+    if (trace->mask)
+        t.length = inf_mask(t.bytes, t.length, TEXT_BYTES, false);
+    PyObject *stack = masked_stack(&t, mask);
+    if (message && mask) {
+        PyObject *masked = capture_masked(message, mask);
+        Py_DECREF(message);
+        message = masked;
+    }
     uint32_t group = inf_trace_group(trace, INF_TAG_ERROR);
     add_type(trace, Py_TYPE(exception));
     if (message)
         capture_text(trace, INF_TAG_MESSAGE, message, ERROR_MESSAGE_CHARS);
     else
         inf_trace_add_text(trace, INF_TAG_MESSAGE, "<str() failed>", 14);
-    add_stack(trace, &t, ERROR_STACK_CHARS);
+    add_stack(trace, &t, ERROR_STACK_CHARS, stack);
     inf_trace_add_int(trace, INF_TAG_RECOVERABLE, 0);
     inf_trace_add_int(trace, INF_TAG_RETRY_COUNT, 0);
     inf_trace_group_end(trace, group);
+    Py_XDECREF(stack);
     Py_XDECREF(message);
 }

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "model/mask.h"
+
 /* The module's own storage holds a pointer only: see core_state. */
 typedef struct module_state {
     core_state *core;
@@ -70,14 +72,20 @@ static int module_exec(PyObject *module)
     state->coroutine_type = add_type(module, &coroutine_spec);
     state->await_type = add_type(module, &await_spec);
     state->traced_type = add_type(module, &traced_spec);
+    state->generator_type = add_type(module, &generator_spec);
+    state->async_generator_type = add_type(module, &async_generator_spec);
+    state->async_step_type = add_type(module, &async_step_spec);
     if (!state->client_type || !state->await_type || !state->context_type || !state->coroutine_type ||
-        !state->traced_type)
+        !state->traced_type || !state->generator_type || !state->async_generator_type || !state->async_step_type)
         return -1;
     if (coroutine_set_await(state->coroutine_type) < 0)
         return -1;
     /* Made by traced functions only. */
     state->coroutine_type->tp_new = NULL;
     state->await_type->tp_new = NULL;
+    state->generator_type->tp_new = NULL;
+    state->async_generator_type->tp_new = NULL;
+    state->async_step_type->tp_new = NULL;
     if (PyModule_AddStringConstant(module, "VERSION", INF_VERSION) < 0)
         return -1;
     log_start();
@@ -95,6 +103,9 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->coroutine_type);
     Py_VISIT(state->await_type);
     Py_VISIT(state->traced_type);
+    Py_VISIT(state->generator_type);
+    Py_VISIT(state->async_generator_type);
+    Py_VISIT(state->async_step_type);
     Py_VISIT(state->context_var);
     Py_VISIT(state->getline);
     return 0;
@@ -108,6 +119,8 @@ static int module_clear(PyObject *module)
     if (!state)
         return 0;
     state->dead = true;
+    Py_CLEAR(state->unsampled);
+    Py_CLEAR(state->untraced);
     coroutine_free_list_clear(state);
     context_free_list_clear(state);
     Py_CLEAR(state->getline);
@@ -150,9 +163,41 @@ static PyObject *module_capture(PyObject *module, PyObject *args)
     return text;
 }
 
+static PyObject *module_is_secret_name(PyObject *module, PyObject *name)
+{
+    (void)module;
+    Py_ssize_t length;
+    const char *text = PyUnicode_AsUTF8AndSize(name, &length);
+    return text ? PyBool_FromLong(inf_mask_name(text, (size_t)length)) : NULL;
+}
+
+static PyObject *module_mask_text(PyObject *module, PyObject *text)
+{
+    (void)module;
+    Py_ssize_t length;
+    PyObject *bytes = PyUnicode_AsEncodedString(text, "utf-8", "replace");
+    if (!bytes)
+        return NULL;
+    length = PyBytes_GET_SIZE(bytes);
+    size_t room = (size_t)length + 256;
+    char *buffer = PyMem_Malloc(room);
+    PyObject *masked = NULL;
+    if (buffer) {
+        memcpy(buffer, PyBytes_AS_STRING(bytes), (size_t)length);
+        masked = PyUnicode_DecodeUTF8(buffer, (Py_ssize_t)inf_mask(buffer, (size_t)length, room, false), "replace");
+        PyMem_Free(buffer);
+    } else {
+        PyErr_NoMemory();
+    }
+    Py_DECREF(bytes);
+    return masked;
+}
+
 static PyMethodDef module_methods[] = {
     {"shutdown", client_shutdown, METH_O, "Flushes and closes all clients, within so many seconds all together."},
     {"capture", module_capture, METH_VARARGS, "capture(object, chars): the text that a trace would hold for it."},
+    {"mask_text", module_mask_text, METH_O, "A str with its secrets masked."},
+    {"is_secret_name", module_is_secret_name, METH_O, "Whether an argument of this name is masked."},
     {"reset", module_reset, METH_O, "Resets the context variable by a token, whatever context it is from."},
     {NULL, NULL, 0, NULL},
 };

@@ -9,6 +9,7 @@
 
 #define NAME_CHARS 2000
 #define DESCRIPTION_CHARS 10000
+#define TAG_CHARS 200
 
 /* A coroutine function that could not even be called (wrong arguments): its trace is that error. */
 static PyObject *record_failed_call(traced_object *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
@@ -18,18 +19,39 @@ static PyObject *record_failed_call(traced_object *self, PyObject *const *args, 
     context_object *context = context_begin(self, args, nargs, kwnames);
     restore_error(&error);
     if (context)
-        context_end_error(context, self);
+        context_end_error(context, self, NULL);
     return NULL;
+}
+
+/* A plain function may return what runs later: then its trace goes on with it. Only what nobody else can know yet is
+ * wrapped, so that no `is` in the program changes its answer. */
+static inline bool runs_later(PyObject *result)
+{
+    PyTypeObject *type = Py_TYPE(result);
+    return unlikely(type == &PyCoro_Type || type == &PyGen_Type || type == &PyAsyncGen_Type) && Py_REFCNT(result) == 1;
+}
+
+static PyObject *end_later(traced_object *self, PyObject *result, context_object *context)
+{
+    if (context->phase == CONTEXT_SILENT) {
+        Py_DECREF(context);
+        return result;
+    }
+    if (Py_TYPE(result) == &PyCoro_Type)
+        return coroutine_adopt(self, result, context);
+    return generator_wrap(self, result, NULL, 0, NULL, context);
 }
 
 static PyObject *traced_vectorcall(PyObject *callable, PyObject *const *args, size_t nargsf, PyObject *kwnames)
 {
     traced_object *self = (traced_object *)callable;
     Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
-    if (self->coroutine) {
+    if (self->kind != KIND_PLAIN) {
         PyObject *awaitable = PyObject_Vectorcall(self->wrapped, args, nargsf, kwnames);
-        if (awaitable)
+        if (awaitable && self->kind == KIND_COROUTINE)
             return coroutine_wrap(self, awaitable, args, nargs, kwnames);
+        if (awaitable)
+            return generator_wrap(self, awaitable, args, nargs, kwnames, NULL);
         return record_failed_call(self, args, nargs, kwnames);
     }
     context_object *context = context_begin(self, args, nargs, kwnames);
@@ -39,10 +61,12 @@ static PyObject *traced_vectorcall(PyObject *callable, PyObject *const *args, si
     PyObject *token = context_enter(context);
     PyObject *result = PyObject_Vectorcall(self->wrapped, args, nargsf, kwnames);
     context_leave(self->state, token);
-    if (likely(result != NULL))
-        context_end_result(context, self, result);
+    if (unlikely(result == NULL))
+        context_end_error(context, self, NULL);
+    else if (runs_later(result))
+        result = end_later(self, result, context);
     else
-        context_end_error(context, self);
+        context_end_result(context, self, result);
     Py_DECREF(self);
     return result;
 }
@@ -113,15 +137,78 @@ static PyObject *initial_dict(core_state *state, PyObject *wrapped)
     return dict;
 }
 
+/* None: not given. */
+static PyObject *given(PyObject *object)
+{
+    if (object == Py_None)
+        return NULL;
+    Py_XINCREF(object);
+    return object;
+}
+
+/* What every trace of this function has beside the name: tags, metadata, session, user. */
+static int add_context_fields(field_list *fields, PyObject *tags, PyObject *metadata, PyObject *session, PyObject *user)
+{
+    for (Py_ssize_t i = 0; tags != Py_None && i < PyTuple_GET_SIZE(tags); i++)
+        if (PyUnicode_Check(PyTuple_GET_ITEM(tags, i)) &&
+            add_field(fields, INF_TAG_TAG, PyTuple_GET_ITEM(tags, i), TAG_CHARS) < 0)
+            return -1;
+    Py_ssize_t length;
+    const char *json = metadata == Py_None ? NULL : PyUnicode_AsUTF8AndSize(metadata, &length);
+    if (metadata != Py_None && (!json || add_field_bytes(fields, INF_TAG_METADATA, json, (size_t)length) < 0))
+        return -1;
+    if (session != Py_None && add_field(fields, INF_TAG_SESSION_ID, session, TAG_CHARS) < 0)
+        return -1;
+    return user == Py_None ? 0 : add_field(fields, INF_TAG_USER_ID, user, TAG_CHARS);
+}
+
+/* sample=: None, a rate between 0 and 1, or a callable. */
+static int set_sample(traced_object *self, PyObject *sample)
+{
+    if (sample == Py_None)
+        return 0;
+    self->sampled = true;
+    if (PyCallable_Check(sample)) {
+        Py_INCREF(sample);
+        self->sample = sample;
+        return 0;
+    }
+    double rate = PyFloat_AsDouble(sample);
+    if (rate == -1.0 && PyErr_Occurred())
+        return -1;
+    if (!(rate >= 0.0 && rate <= 1.0)) {
+        PyErr_SetString(PyExc_ValueError, "sample must be a rate between 0 and 1, or a callable");
+        return -1;
+    }
+    if (rate == 1.0)
+        self->sampled = false;
+    else
+        self->sample_below = (uint64_t)(rate * 18446744073709551616.0);
+    return 0;
+}
+
 static PyObject *traced_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"wrapped", "client", "name", "description", "function", "coroutine", "keep", NULL};
+    static char *names[] = {"wrapped",    "client",  "name",         "description",   "function",
+                            "kind",       "keep",    "mask_secrets", "capture_input", "capture_output",
+                            "mask",       "rules",   "ignore",       "tags",          "metadata",
+                            "session_id", "user_id", "sample",       "on_trace",      NULL};
     PyObject *wrapped, *client, *name, *description, *function;
-    int coroutine, keep;
+    PyObject *mask = Py_None, *rules = Py_None, *ignore = Py_None, *tags = Py_None, *metadata = Py_None;
+    PyObject *session = Py_None, *user = Py_None, *sample = Py_None, *on_trace = Py_None;
+    int kind, keep, mask_secrets = 1, capture_input = 1, capture_output = 1;
     core_state *state = core_state_of_type(type);
-    if (!state || !PyArg_ParseTupleAndKeywords(args, kwargs, "OOUUUpp:Traced", names, &wrapped, &client, &name,
-                                               &description, &function, &coroutine, &keep))
+    if (!state || !PyArg_ParseTupleAndKeywords(args, kwargs, "OOUUUip|$pppOOOOOOOOO:Traced", names, &wrapped, &client,
+                                               &name, &description, &function, &kind, &keep, &mask_secrets,
+                                               &capture_input, &capture_output, &mask, &rules, &ignore, &tags,
+                                               &metadata, &session, &user, &sample, &on_trace))
         return NULL;
+    if ((rules != Py_None && !PyBytes_Check(rules)) || (ignore != Py_None && !PyFrozenSet_Check(ignore)) ||
+        (tags != Py_None && !PyTuple_Check(tags)) || (session != Py_None && !PyUnicode_Check(session)) ||
+        (user != Py_None && !PyUnicode_Check(user)) || kind < KIND_PLAIN || kind > KIND_ASYNC_GENERATOR) {
+        PyErr_SetString(PyExc_TypeError, "an option of a traced function has the wrong type");
+        return NULL;
+    }
     if (!PyCallable_Check(wrapped)) {
         PyErr_SetString(PyExc_TypeError, "only a callable can be traced");
         return NULL;
@@ -135,7 +222,8 @@ static PyObject *traced_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     PyObject *dict = NULL;
     if (add_field(&fields, INF_TAG_NAME, name, NAME_CHARS) < 0 ||
         add_field(&fields, INF_TAG_DESCRIPTION, description, DESCRIPTION_CHARS) < 0 ||
-        add_field(&fields, INF_TAG_FUNCTION, function, NAME_CHARS) < 0 || add_versions(&fields) < 0)
+        add_field(&fields, INF_TAG_FUNCTION, function, NAME_CHARS) < 0 || add_versions(&fields) < 0 ||
+        add_context_fields(&fields, tags, metadata, session, user) < 0)
         goto fail;
     dict = initial_dict(state, wrapped);
     self = dict ? (traced_object *)type->tp_alloc(type, 0) : NULL;
@@ -151,10 +239,21 @@ static PyObject *traced_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
         Py_INCREF(client);
         self->client = (client_object *)client;
     }
-    self->coroutine = coroutine;
+    self->kind = (uint8_t)kind;
     self->keep = keep;
-    self->watched = keep;
+    self->mask_secrets = mask_secrets;
+    self->capture_input = capture_input;
+    self->capture_output = capture_output;
+    self->mask = given(mask);
+    self->rules = given(rules);
+    self->ignore = given(ignore);
+    self->on_trace = given(on_trace);
+    self->watched = keep || self->on_trace;
     self->dict = dict;
+    if (set_sample(self, sample) < 0) {
+        Py_DECREF(self);
+        return NULL;
+    }
     return (PyObject *)self;
 
 fail:
@@ -170,6 +269,10 @@ static int traced_traverse(traced_object *self, visitproc visit, void *arg)
     Py_VISIT(self->client);
     Py_VISIT(self->last);
     Py_VISIT(self->on_end);
+    Py_VISIT(self->sample);
+    Py_VISIT(self->mask);
+    Py_VISIT(self->ignore);
+    Py_VISIT(self->on_trace);
     Py_VISIT(self->dict);
     return 0;
 }
@@ -181,6 +284,7 @@ static int traced_clear(traced_object *self)
     Py_CLEAR(self->last);
     Py_CLEAR(self->on_end);
     Py_CLEAR(self->dict);
+    Py_CLEAR(self->on_trace);
     return 0;
 }
 
@@ -193,6 +297,10 @@ static void traced_dealloc(traced_object *self)
     traced_clear(self);
     Py_CLEAR(self->wrapped);
     Py_CLEAR(self->client);
+    Py_CLEAR(self->sample);
+    Py_CLEAR(self->mask);
+    Py_CLEAR(self->rules);
+    Py_CLEAR(self->ignore);
     PyMem_Free(self->fields);
     type->tp_free(self);
     Py_DECREF(type);
@@ -272,12 +380,11 @@ static PyObject *traced_last_trace(traced_object *self, void *closure)
     (void)closure;
     if (!self->last)
         Py_RETURN_NONE;
-    PyObject *text = PyObject_CallMethod(self->last, "json", NULL);
-    PyObject *json = text ? PyImport_ImportModule("json") : NULL;
-    PyObject *trace = json ? PyObject_CallMethod(json, "loads", "O", text) : NULL;
-    Py_XDECREF(json);
-    Py_XDECREF(text);
-    return trace;
+    PyObject *last = self->last;
+    Py_INCREF(last);
+    PyObject *task = context_task((context_object *)last);
+    Py_DECREF(last);
+    return task;
 }
 
 static PyObject *traced_on_end(traced_object *self, void *closure)
@@ -294,7 +401,7 @@ static int traced_set_on_end(traced_object *self, PyObject *value, void *closure
     PyObject *old = self->on_end;
     self->on_end = value == Py_None ? NULL : value;
     Py_XINCREF(self->on_end);
-    self->watched = self->keep || self->on_end;
+    self->watched = self->keep || self->on_end || self->on_trace;
     Py_XDECREF(old);
     return 0;
 }
@@ -308,8 +415,8 @@ static PyGetSetDef traced_getset[] = {
     {"__class__", (getter)traced_class, NULL, NULL, NULL},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
     {"last_trace", (getter)traced_last_trace, NULL,
-     "The trace of the call that finished last, as a dict of the published body; kept only with auto_send=False or "
-     "without a client, else None.",
+     "The trace of the call that finished last, a TaskData; kept only with auto_send=False or without a client, else "
+     "None.",
      NULL},
     {"_on_end", (getter)traced_on_end, (setter)traced_set_on_end,
      "Called as (context, start, duration) when a trace has ended: nanoseconds since the epoch and of the call. What "

@@ -170,6 +170,8 @@ int inf_open(inf_client **out, const inf_options *options)
         free_client(client);
         return error;
     }
+    const char *mask = getenv("INFINIUM_MASK");
+    client->mask_secrets = options->mask_secrets != -1 && !(mask && strcmp(mask, "0") == 0);
     warn(&client->route);
     inf_sender_init();
     inf_backtrace_prepare();

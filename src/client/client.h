@@ -7,6 +7,7 @@
 
 struct inf_client {
     inf_route route;
+    bool mask_secrets;
 };
 
 /* Where the journals of `agent_id` are: malloc'ed path, or NULL (*error says INF_ENOMEM or INF_ENOTFOUND: no home).

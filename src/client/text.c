@@ -6,6 +6,19 @@
 
 #include "base/os.h"
 #include "base/utf8.h"
+#include "model/mask.h"
+
+/* What a text needs beyond its own length, so that a mark may be longer than its secret. */
+#define MASK_ROOM 64
+
+/* Ends the field with at most `max` code points of what was written, its secrets masked. */
+static void end_text(inf_trace *t, char *text, size_t length, size_t room, size_t max)
+{
+    size_t kept = inf_utf8_cut(text, length, max);
+    if (t->mask)
+        kept = inf_mask(text, kept, room, kept < length);
+    inf_trace_text_end(t, inf_utf8_cut(text, kept, max));
+}
 
 /* At most `max` code points of `text` are kept. */
 void inf_text_add(inf_trace *t, uint8_t tag, const char *text, size_t length, size_t max)
@@ -13,17 +26,21 @@ void inf_text_add(inf_trace *t, uint8_t tag, const char *text, size_t length, si
     if (length > 4 * max)
         length = 4 * max;
     size_t ascii = inf_ascii_prefix(text, length);
-    if (ascii == length) {
+    if (ascii == length && !t->mask) {
         inf_trace_add_text(t, tag, text, length > max ? max : length);
         return;
     }
     /* Each invalid byte becomes three. */
-    size_t room = 3 * length;
+    size_t room = (ascii == length ? 1 : 3) * length + MASK_ROOM;
     char *to = inf_trace_text(t, tag, room);
     if (!to)
         return;
-    size_t clean = inf_utf8_sanitise(to, room, text, length);
-    inf_trace_text_end(t, inf_utf8_cut(to, clean, max));
+    size_t clean = length;
+    if (ascii == length)
+        memcpy(to, text, length);
+    else
+        clean = inf_utf8_sanitise(to, room, text, length);
+    end_text(t, to, clean, room, max);
 }
 
 void inf_text_add_string(inf_trace *t, uint8_t tag, const char *text, size_t max)
@@ -42,11 +59,11 @@ void inf_text_add_format(inf_trace *t, uint8_t tag, size_t max, const char *form
     size_t length = n < 0 ? 0 : (size_t)n >= room ? room - 1 : (size_t)n;
     size_t ascii = inf_ascii_prefix(to, length);
     if (ascii == length) {
-        inf_trace_text_end(t, length > max ? max : length);
+        end_text(t, to, length, room, max);
         return;
     }
     if (inf_utf8_valid(to, length)) {
-        inf_trace_text_end(t, inf_utf8_cut(to, length, max));
+        end_text(t, to, length, room, max);
         return;
     }
     char *copy = inf_os.malloc(length);
@@ -57,5 +74,5 @@ void inf_text_add_format(inf_trace *t, uint8_t tag, size_t max, const char *form
     memcpy(copy, to, length);
     size_t clean = inf_utf8_sanitise(to, room - 1, copy, length);
     inf_os.free(copy);
-    inf_trace_text_end(t, inf_utf8_cut(to, clean, max));
+    end_text(t, to, clean, room, max);
 }

@@ -119,6 +119,7 @@ void inf_trace_start(inf_trace *t, inf_client *client, const uint8_t *parent_id,
     t->client = client;
     t->published = 0;
     t->sampled_out = false;
+    t->mask = client ? client->mask_secrets : true;
     t->fork_generation = inf_generation();
     /* Before the clock: what the first trace pays for its journal is not the function's time. */
     if (client && atomic_load_explicit(&client->route.generation, memory_order_acquire) != t->fork_generation)

@@ -28,6 +28,7 @@ struct inf_trace {
     uint32_t published; /* how much of fields is in the journal already; 0: no BEGIN yet */
     uint32_t fork_generation;
     bool sampled_out; /* records nothing */
+    bool mask;        /* secrets in texts are masked by whoever writes them, with inf_mask() */
 
     /* Of the C API only (context.h). */
     inf_trace *previous; /* the thread's trace before this one */

@@ -10,6 +10,7 @@
 #include "client/context.h"
 #include "client/text.h"
 #include "client/trace.h"
+#include "model/mask.h"
 
 #define NAME_LIMIT 500u
 #define INPUT_LIMIT 3000u
@@ -167,8 +168,15 @@ static void close_text(struct inf_traced_ *call, bool whole)
         if (length > call->room)
             whole = false;
     }
-    if (!whole) {
+    if (call->trace->mask) {
+        length = inf_mask(call->to, length, 3 * call->room, !whole);
+        if (length > call->room)
+            whole = false;
+    }
+    if (!whole && length + 3 > call->room) {
         length = inf_utf8_floor(call->to, length, call->room - 3);
+    }
+    if (!whole) {
         memcpy(call->to + length, "...", 3);
         length += 3;
     }

@@ -325,7 +325,8 @@ static void put_execution(inf_json_writer *w, const struct parts *p)
     integer(w, "duration_ms", (int64_t)(p->head->duration_ns / 1000000));
     if (has(&p->output)) {
         cut_text(w, "output_preview", &p->output, STEP_OUTPUT_CHARACTERS);
-    } else if (p->head->status == INF_STATUS_OK && has(&p->python_version)) {
+    } else if (p->head->status == INF_STATUS_OK && has(&p->python_version) &&
+               !(p->head->flags & INF_FLAG_NO_OUTPUT)) {
         inf_json_key(w, "output_preview"); /* a Python function without a result has returned None */
         inf_json_put_text(w, "None");
     }

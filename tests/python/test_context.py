@@ -4,6 +4,7 @@ import asyncio
 import contextvars
 import threading
 
+from conftest import body_of
 import pytest
 
 from infinium import _core, trace_agent
@@ -65,7 +66,7 @@ def test_nesting():
     outer()
     assert seen["inner"].parent_id == seen["outer"].trace_id
     assert seen["outer"].parent_id is None
-    assert inner.last_trace["parent_id"] == outer.last_trace["trace_id"]
+    assert body_of(inner)["parent_id"] == body_of(outer)["trace_id"]
 
 
 def test_the_users_own_context_is_restored():
@@ -93,7 +94,7 @@ def test_calls_put_into_the_list_by_hand():
         )
 
     f()
-    (call,) = f.last_trace["llm_usage"]["calls"]
+    (call,) = body_of(f)["llm_usage"]["calls"]
     assert (call["provider"], call["model"], call["prompt_tokens"], call["latency_ms"]) == ("openai", "gpt", 3, 9)
 
 

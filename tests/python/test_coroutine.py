@@ -8,6 +8,7 @@ import sys
 import types
 import warnings
 
+from conftest import body_of
 import pytest
 
 from infinium import trace_agent
@@ -26,7 +27,7 @@ async def add(a, b=1):
 
 
 def ended(function):
-    trace = function.last_trace
+    trace = body_of(function)
     errors = [step["error"]["error_type"] for step in trace["steps"] if "error" in step]
     return trace["status"], errors
 
@@ -34,8 +35,8 @@ def ended(function):
 def test_result():
     assert asyncio.run(add(1, b=2)) == 3
     assert ended(add) == ("ok", [])
-    assert add.last_trace["output_summary"] == "3"
-    assert add.last_trace["input_summary"] == "{'args': (1,), 'kwargs': {'b': 2}}"
+    assert body_of(add)["output_summary"] == "3"
+    assert body_of(add)["input_summary"] == "{'args': (1,), 'kwargs': {'b': 2}}"
 
 
 def test_is_a_coroutine():
@@ -76,7 +77,7 @@ def test_step_by_step():
     with pytest.raises(StopIteration) as stop:
         made.throw(KeyError("x"))
     assert stop.value.value == ("caught",)
-    assert f.last_trace["output_summary"] == "('caught',)" and ended(f) == ("ok", [])
+    assert body_of(f)["output_summary"] == "('caught',)" and ended(f) == ("ok", [])
     with pytest.raises(RuntimeError, match="already awaited"):
         made.send(None)
 
@@ -142,7 +143,7 @@ def test_exception():
     with pytest.raises(ValueError, match="boom") as caught:
         asyncio.run(f())
     assert caught.value.__context__ is None
-    assert ended(f) == ("error", ["ValueError"]) and f.last_trace["errors"][0]["message"] == "boom"
+    assert ended(f) == ("error", ["ValueError"]) and body_of(f)["errors"][0]["message"] == "boom"
 
 
 def test_cancellation():
@@ -158,7 +159,7 @@ def test_cancellation():
             await task
 
     asyncio.run(main())
-    assert ended(f) == ("error", ["CancelledError"]) and "errors" not in f.last_trace
+    assert ended(f) == ("error", ["CancelledError"]) and "errors" not in body_of(f)
 
 
 def test_cancelled_before_it_began():
@@ -201,13 +202,13 @@ def test_close_and_abandonment():
     made = f()
     made.send(None)
     made.close()
-    assert ended(f) == ("error", ["GeneratorExit"]) and cleaned == [f.last_trace["trace_id"]]
+    assert ended(f) == ("error", ["GeneratorExit"]) and cleaned == [body_of(f)["trace_id"]]
     made.close()
     made = f()
     made.send(None)
     del made
     gc.collect()
-    assert len(cleaned) == 2 and cleaned[1] == f.last_trace["trace_id"] != cleaned[0]
+    assert len(cleaned) == 2 and cleaned[1] == body_of(f)["trace_id"] != cleaned[0]
     assert ended(f) == ("error", ["GeneratorExit"])
 
 

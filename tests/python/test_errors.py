@@ -3,6 +3,7 @@
 import sys
 import traceback
 
+from conftest import body_of
 import pytest
 
 from infinium import trace_agent
@@ -14,7 +15,7 @@ def record(function, *args):
     try:
         traced(*args)
     except BaseException as error:
-        trace = traced.last_trace
+        trace = body_of(traced)
         return error, (trace.get("errors") or [trace["steps"][0]["error"]])[0]
     raise AssertionError("did not raise")
 
@@ -151,7 +152,7 @@ def test_stopping_is_only_at_the_step(error):
     traced = trace_agent("t")(raising)
     with pytest.raises(error):
         traced(error("x"))
-    trace = traced.last_trace
+    trace = body_of(traced)
     assert "errors" not in trace and "output_summary" not in trace
     assert trace["steps"][0]["error"]["error_type"] == error.__name__
 
@@ -171,5 +172,5 @@ def test_repr_of_arguments_that_raises_does_not_stop_the_call():
     thing = Broken()
     traced = trace_agent("t")(lambda x: x)
     assert traced(thing) is thing
-    assert traced.last_trace["input_summary"] == "{'args': (<repr failed: RuntimeError>,), 'kwargs': {}}"
-    assert traced.last_trace["output_summary"] == "<repr failed: RuntimeError>"
+    assert body_of(traced)["input_summary"] == "{'args': (<repr failed: RuntimeError>,), 'kwargs': {}}"
+    assert body_of(traced)["output_summary"] == "<repr failed: RuntimeError>"

@@ -10,6 +10,7 @@ import typing
 import weakref
 from unittest import mock
 
+from conftest import body_of
 import pytest
 
 from infinium import trace_agent
@@ -183,7 +184,7 @@ def test_partial_and_callable_object():
 
     assert trace_agent("t")(functools.partial(lambda a, b: a + b, 1))(2) == 3
     adder = trace_agent("t")(Adder())
-    assert adder(1) == 2 and adder.last_trace["description"] == "Adds."
+    assert adder(1) == 2 and body_of(adder)["description"] == "Adds."
     assert trace_agent("t")(functools.partial(plain, 1)).last_trace is None
 
 
@@ -193,7 +194,7 @@ def test_partial_of_a_coroutine_function():
 
     made = trace_agent("t")(functools.partial(add, 1))
     assert asyncio.run(made(2)) == 3
-    assert made.last_trace["output_summary"] == "3"
+    assert body_of(made)["output_summary"] == "3"
 
 
 def test_builtin_function():

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import json
 
+from conftest import body_of
 import pytest
 
 openai = pytest.importorskip("openai")
@@ -72,7 +73,7 @@ def run(function, *args):
         result = asyncio.run(made) if asyncio.iscoroutine(made) else made
     except Exception as error:
         result = error
-    return result, traced.last_trace
+    return result, body_of(traced)
 
 
 def call_step(trace):

@@ -5,6 +5,7 @@ import gc
 import json
 import weakref
 
+from conftest import body_of
 import pytest
 
 openai = pytest.importorskip("openai")
@@ -137,7 +138,7 @@ def run(function):
         result = asyncio.run(made) if asyncio.iscoroutine(made) else made
     except Exception as error:
         result = error
-    trace = traced.last_trace
+    trace = body_of(traced)
     trace = trace if isinstance(trace, dict) else json.loads(json.dumps(trace, default=vars))
     return result, trace["steps"][1:]
 

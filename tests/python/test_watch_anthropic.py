@@ -3,6 +3,7 @@
 import asyncio
 import gc
 
+from conftest import body_of
 import pytest
 
 anthropic = pytest.importorskip("anthropic")
@@ -284,6 +285,6 @@ def test_in_a_traced_function(server):
         return client.messages.create(**REQUEST).id
 
     assert agent() == "msg_1"
-    step = agent.last_trace["steps"][1]
+    step = body_of(agent)["steps"][1]
     assert (step["action"], step["description"]) == ("llm_call", "anthropic/claude-answering")
-    assert agent.last_trace["llm_usage"]["prompt_tokens"] == 1110
+    assert body_of(agent)["llm_usage"]["prompt_tokens"] == 1110
