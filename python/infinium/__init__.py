@@ -58,6 +58,7 @@ _LAZY = {
     "StepContext": "builder",
     **dict.fromkeys(_INTEGRATIONS, "integrations"),
     "current_trace": "integrations._context",
+    "carry_context": "_threads",
 }
 
 __all__ = [

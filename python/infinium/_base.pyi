@@ -1,8 +1,9 @@
 import logging
-from typing import Any, Dict, Literal, Optional, overload
+from typing import Any, Callable, Dict, Iterable, Literal, Optional, Union, overload
 
 from . import _core
 from ._trace import Decorator, Exporter, KeepingDecorator
+from .types import TaskData
 from .utils import RateLimiter
 
 DEFAULT_BASE_URL: str
@@ -41,6 +42,8 @@ class BaseClient:
         enable_logging: bool = False,
         log_level: str = "INFO",
         verify_ssl: bool = True,
+        *,
+        mask_secrets: bool = True,
     ) -> None: ...
     @property
     def agent_secret(self) -> str: ...
@@ -56,6 +59,17 @@ class BaseClient:
         auto_send: Literal[False],
         description: Optional[str] = None,
         otel_exporter: Optional[Exporter] = None,
+        capture_input: bool = True,
+        capture_output: bool = True,
+        ignore: Union[None, str, Iterable[str]] = None,
+        mask: Optional[Callable[[str], str]] = None,
+        tags: Union[None, str, Iterable[str]] = None,
+        metadata: Optional[Dict[str, Any]] = None,
+        session_id: Optional[str] = None,
+        user_id: Optional[str] = None,
+        sample: Union[None, float, Callable[..., Any]] = None,
+        on_trace: Optional[Callable[[TaskData], Any]] = None,
+        threads: Optional[bool] = None,
     ) -> KeepingDecorator: ...
     @overload
     def trace(
@@ -65,5 +79,16 @@ class BaseClient:
         auto_send: bool = True,
         description: Optional[str] = None,
         otel_exporter: Optional[Exporter] = None,
+        capture_input: bool = True,
+        capture_output: bool = True,
+        ignore: Union[None, str, Iterable[str]] = None,
+        mask: Optional[Callable[[str], str]] = None,
+        tags: Union[None, str, Iterable[str]] = None,
+        metadata: Optional[Dict[str, Any]] = None,
+        session_id: Optional[str] = None,
+        user_id: Optional[str] = None,
+        sample: Union[None, float, Callable[..., Any]] = None,
+        on_trace: Optional[Callable[[TaskData], Any]] = None,
+        threads: Optional[bool] = None,
     ) -> Decorator: ...
     def stats(self) -> Dict[str, int]: ...

@@ -1,10 +1,11 @@
-from typing import Literal, Optional, Union, overload
+from typing import Any, Callable, Dict, Iterable, Literal, Optional, Union, overload
 
 from ._trace import Decorator, Exporter, KeepingDecorator
 from .async_client import AsyncInfiniumClient
 from .builder import StepContext as StepContext
 from .builder import TraceBuilder as TraceBuilder
 from .client import InfiniumClient
+from .types import TaskData
 
 _Client = Union[InfiniumClient, AsyncInfiniumClient]
 
@@ -16,6 +17,17 @@ def trace_agent(
     auto_send: bool = True,
     description: Optional[str] = None,
     otel_exporter: Optional[Exporter] = None,
+    capture_input: bool = True,
+    capture_output: bool = True,
+    ignore: Union[None, str, Iterable[str]] = None,
+    mask: Optional[Callable[[str], str]] = None,
+    tags: Union[None, str, Iterable[str]] = None,
+    metadata: Optional[Dict[str, Any]] = None,
+    session_id: Optional[str] = None,
+    user_id: Optional[str] = None,
+    sample: Union[None, float, Callable[..., Any]] = None,
+    on_trace: Optional[Callable[[TaskData], Any]] = None,
+    threads: Optional[bool] = None,
 ) -> KeepingDecorator: ...
 @overload
 def trace_agent(  # type: ignore[overload-overlap]
@@ -25,6 +37,17 @@ def trace_agent(  # type: ignore[overload-overlap]
     auto_send: Literal[False],
     description: Optional[str] = None,
     otel_exporter: Optional[Exporter] = None,
+    capture_input: bool = True,
+    capture_output: bool = True,
+    ignore: Union[None, str, Iterable[str]] = None,
+    mask: Optional[Callable[[str], str]] = None,
+    tags: Union[None, str, Iterable[str]] = None,
+    metadata: Optional[Dict[str, Any]] = None,
+    session_id: Optional[str] = None,
+    user_id: Optional[str] = None,
+    sample: Union[None, float, Callable[..., Any]] = None,
+    on_trace: Optional[Callable[[TaskData], Any]] = None,
+    threads: Optional[bool] = None,
 ) -> KeepingDecorator: ...
 @overload
 def trace_agent(
@@ -34,6 +57,17 @@ def trace_agent(
     auto_send: bool = True,
     description: Optional[str] = None,
     otel_exporter: Optional[Exporter] = None,
+    capture_input: bool = True,
+    capture_output: bool = True,
+    ignore: Union[None, str, Iterable[str]] = None,
+    mask: Optional[Callable[[str], str]] = None,
+    tags: Union[None, str, Iterable[str]] = None,
+    metadata: Optional[Dict[str, Any]] = None,
+    session_id: Optional[str] = None,
+    user_id: Optional[str] = None,
+    sample: Union[None, float, Callable[..., Any]] = None,
+    on_trace: Optional[Callable[[TaskData], Any]] = None,
+    threads: Optional[bool] = None,
 ) -> Decorator: ...
 @overload
 def async_trace_agent(
@@ -43,6 +77,17 @@ def async_trace_agent(
     auto_send: bool = True,
     description: Optional[str] = None,
     otel_exporter: Optional[Exporter] = None,
+    capture_input: bool = True,
+    capture_output: bool = True,
+    ignore: Union[None, str, Iterable[str]] = None,
+    mask: Optional[Callable[[str], str]] = None,
+    tags: Union[None, str, Iterable[str]] = None,
+    metadata: Optional[Dict[str, Any]] = None,
+    session_id: Optional[str] = None,
+    user_id: Optional[str] = None,
+    sample: Union[None, float, Callable[..., Any]] = None,
+    on_trace: Optional[Callable[[TaskData], Any]] = None,
+    threads: Optional[bool] = None,
 ) -> KeepingDecorator: ...
 @overload
 def async_trace_agent(  # type: ignore[overload-overlap]
@@ -52,6 +97,17 @@ def async_trace_agent(  # type: ignore[overload-overlap]
     auto_send: Literal[False],
     description: Optional[str] = None,
     otel_exporter: Optional[Exporter] = None,
+    capture_input: bool = True,
+    capture_output: bool = True,
+    ignore: Union[None, str, Iterable[str]] = None,
+    mask: Optional[Callable[[str], str]] = None,
+    tags: Union[None, str, Iterable[str]] = None,
+    metadata: Optional[Dict[str, Any]] = None,
+    session_id: Optional[str] = None,
+    user_id: Optional[str] = None,
+    sample: Union[None, float, Callable[..., Any]] = None,
+    on_trace: Optional[Callable[[TaskData], Any]] = None,
+    threads: Optional[bool] = None,
 ) -> KeepingDecorator: ...
 @overload
 def async_trace_agent(
@@ -61,4 +117,15 @@ def async_trace_agent(
     auto_send: bool = True,
     description: Optional[str] = None,
     otel_exporter: Optional[Exporter] = None,
+    capture_input: bool = True,
+    capture_output: bool = True,
+    ignore: Union[None, str, Iterable[str]] = None,
+    mask: Optional[Callable[[str], str]] = None,
+    tags: Union[None, str, Iterable[str]] = None,
+    metadata: Optional[Dict[str, Any]] = None,
+    session_id: Optional[str] = None,
+    user_id: Optional[str] = None,
+    sample: Union[None, float, Callable[..., Any]] = None,
+    on_trace: Optional[Callable[[TaskData], Any]] = None,
+    threads: Optional[bool] = None,
 ) -> Decorator: ...

@@ -3,11 +3,13 @@
 import asyncio
 import contextvars
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
-from conftest import body_of
 import pytest
 
-from infinium import _core, trace_agent
+from conftest import body_of, traces_of
+
+from infinium import _core, carry_context, trace_agent
 from infinium.integrations import (
     CapturedLlmCall,
     TraceContext,
@@ -98,7 +100,7 @@ def test_calls_put_into_the_list_by_hand():
     assert (call["provider"], call["model"], call["prompt_tokens"], call["latency_ms"]) == ("openai", "gpt", 3, 9)
 
 
-def test_threads_start_without_a_context():
+def test_threads_are_part_of_the_trace():
     seen = []
 
     @trace_agent("t")
@@ -106,9 +108,45 @@ def test_threads_start_without_a_context():
         thread = threading.Thread(target=lambda: seen.append(current()))
         thread.start()
         thread.join()
+        assert "run" not in vars(thread)
+        return current()
 
-    f()
-    assert seen == [None]
+    assert f() is seen[0]
+    thread = threading.Thread(target=lambda: seen.append(current()))
+    thread.start()
+    thread.join()
+    assert seen[1] is None
+
+
+def test_executors_are_part_of_the_trace_that_submits():
+    @trace_agent("t")
+    def f(pool):
+        return current(), pool.submit(current).result()
+
+    with ThreadPoolExecutor(1) as pool:
+        first, second = f(pool), f(pool)
+        assert first[0] is first[1] and second[0] is second[1] and first[0] is not second[0]
+        assert pool.submit(current).result() is None
+
+
+def test_carry_context():
+    @trace_agent("t")
+    def f():
+        return current(), carry_context(current)
+
+    mine, carried = f()
+    assert contextvars.Context().run(carried) is mine and current() is None
+
+
+def test_a_call_after_the_end_is_a_trace_of_its_own(client, server):
+    @client.trace("agent")
+    def f():
+        return current()
+
+    f().record_llm_call({"provider": "openai", "request_model": "gpt", "latency_ns": 5_000_000})
+    client.flush(10)
+    late = [body for body in traces_of(server) if body["name"] == "late call of agent"]
+    assert late[0]["llm_usage"]["calls"][0]["model"] == "gpt" and 0.005 <= late[0]["duration"] < 1
 
 
 def test_a_copied_context_keeps_the_trace():

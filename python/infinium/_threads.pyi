@@ -1,0 +1,6 @@
+from typing import Any, Callable, TypeVar
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+def carry_context(function: _F) -> _F: ...
+def carry_contexts() -> None: ...
