@@ -52,8 +52,26 @@ static bool take(log_line *out)
     return some;
 }
 
+static void lock_ring(void)
+{
+    pthread_mutex_lock(&lock);
+}
+
+static void unlock_ring(void)
+{
+    pthread_mutex_unlock(&lock);
+}
+
+/* The sender thread may hold the lock while the program forks. */
+static void install_fork(void)
+{
+    (void)pthread_atfork(lock_ring, unlock_ring, unlock_ring);
+}
+
 void log_start(void)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, install_fork);
     inf_log_set_sink(sink, NULL);
 }
 

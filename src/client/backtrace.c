@@ -9,6 +9,7 @@
 #include <dlfcn.h>
 #include <execinfo.h>
 #include <link.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -87,8 +88,8 @@ static size_t symbolise(void *const *addresses, unsigned frames, char *out, size
     size_t used = 0;
     char scratch[LINE_SIZE];
     unsigned long long unloaded = 0;
-    dl_iterate_phdr(see_unloaded, &unloaded);
     pthread_mutex_lock(&cache.lock);
+    dl_iterate_phdr(see_unloaded, &unloaded); /* takes a lock of the loader, which is to be free at a fork, too */
     if (!cache.lines)
         cache.lines = inf_os.calloc(CACHE_LINES, sizeof(*cache.lines));
     else if (unloaded != cache.unloaded)
@@ -104,9 +105,27 @@ static size_t symbolise(void *const *addresses, unsigned frames, char *out, size
     return used;
 }
 
+static void lock_cache(void)
+{
+    pthread_mutex_lock(&cache.lock);
+}
+
+static void unlock_cache(void)
+{
+    pthread_mutex_unlock(&cache.lock);
+}
+
+/* Another thread may hold the lock while this one forks. */
+static void install_fork(void)
+{
+    (void)pthread_atfork(lock_cache, unlock_cache, unlock_cache);
+}
+
 void inf_backtrace_prepare(void)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     void *addresses[2];
+    (void)pthread_once(&once, install_fork);
     (void)backtrace(addresses, 2);
 }
 

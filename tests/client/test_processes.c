@@ -2,7 +2,9 @@
  */
 #include "client/support.h"
 
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/wait.h>
 
 static void reap(pid_t pid, int signal, int status)
@@ -13,6 +15,8 @@ static void reap(pid_t pid, int signal, int status)
         assert_true(WIFSIGNALED(result));
         assert_int_equal(WTERMSIG(result), signal);
     } else {
+        if (!WIFEXITED(result))
+            fail_msg("signal %d", WTERMSIG(result));
         assert_true(WIFEXITED(result));
         assert_int_equal(WEXITSTATUS(result), status);
     }
@@ -190,6 +194,50 @@ static void test_closed_client_leaves_the_rest_to_the_next(void **state)
     scripted_server_stop(s);
 }
 
+static atomic_bool noisy;
+
+static void *fail_all_the_time(void *unused)
+{
+    (void)unused;
+    while (noisy) {
+        INF_TRACE(NULL, "noise")
+        {
+            inf_error("E", "%s", "of a thread");
+        }
+    }
+    return NULL;
+}
+
+/* A lock that a thread holds at the fork would never be given back in the child. */
+static void test_fork_beside_errors(void **state)
+{
+    (void)state;
+#ifdef __SANITIZE_ADDRESS__
+    skip(); /* see test_fork_while_tracing() */
+#endif
+    pthread_t threads[2];
+    noisy = true;
+    inf_client *client = open_client("http://127.0.0.1:1/api/v1");
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, fail_all_the_time, NULL), 0);
+    for (int i = 0; i < 300; i++) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            alarm(10);
+            INF_TRACE(NULL, "child")
+            {
+                inf_error("E", "%s", "of the child");
+            }
+            _exit(0);
+        }
+        reap(pid, 0, 0);
+    }
+    noisy = false;
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    inf_close(client, 0);
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, make_directory, remove_directory)
@@ -199,6 +247,7 @@ int main(void)
         CASE(test_exit_without_close),
         CASE(test_exit_with_nobody_listening_is_quick),
         CASE(test_fork_while_tracing),
+        CASE(test_fork_beside_errors),
         CASE(test_silent_child),
         CASE(test_closed_client_leaves_the_rest_to_the_next),
     };
