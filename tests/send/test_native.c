@@ -180,7 +180,7 @@ static void raw_member(const char *key, const char *json)
 static void test_captured_send_task(void **state)
 {
     (void)state;
-    start("2026-11-23T02:56:20.956470Z", 0);
+    start("2026-11-23T02:56:20.956470Z", 1); /* 0: it would be taken for one that is still open */
     text(INF_TAG_NAME, "Classify");
     text(INF_TAG_DESCRIPTION, "d");
     text(INF_TAG_INPUT, "i");
