@@ -57,7 +57,7 @@ _LAZY = {
     "TraceBuilder": "builder",
     "StepContext": "builder",
     **dict.fromkeys(_INTEGRATIONS, "integrations"),
-    "current_trace": "integrations._context",
+    "current_trace": "_current",
     "carry_context": "_threads",
 }
 

@@ -23,7 +23,7 @@ from .integrations import OpenAIInstrumentor as OpenAIInstrumentor
 from .integrations import AnthropicInstrumentor as AnthropicInstrumentor
 from .integrations import GoogleInstrumentor as GoogleInstrumentor
 from ._threads import carry_context as carry_context
-from .integrations._context import current_trace as current_trace
+from ._current import current_trace as current_trace
 from .tracing import async_trace_agent as async_trace_agent
 from .tracing import trace_agent as trace_agent
 from .types import ApiResponse as ApiResponse

@@ -6,6 +6,7 @@ from .types import TaskData
 from .types import CapturedLlmCall, CapturedPromptFetch, TaskData
 
 VERSION: str
+TAGS: Dict[str, int]
 context_var: ContextVar[Optional[TraceContext]]
 
 class TraceContext:

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "model/fields.h"
 #include "model/mask.h"
 
 /* The module's own storage holds a pointer only: see core_state. */
@@ -49,6 +50,24 @@ static bool intern(PyObject **place, const char *name)
     return *place != NULL;
 }
 
+/* TAGS: the numbers of the fields, by name. */
+static int add_tags(PyObject *module)
+{
+    PyObject *tags = PyDict_New();
+    int rc = tags ? 0 : -1;
+    for (int tag = 1; rc == 0 && tag < 256; tag++) {
+        if (!inf_field_kind((uint8_t)tag))
+            continue;
+        PyObject *number = PyLong_FromLong(tag);
+        rc = number ? PyDict_SetItemString(tags, inf_field_name((uint8_t)tag), number) : -1;
+        Py_XDECREF(number);
+    }
+    if (rc == 0)
+        rc = add_object(module, "TAGS", tags);
+    Py_XDECREF(tags);
+    return rc;
+}
+
 static int module_exec(PyObject *module)
 {
     module_state *holder = PyModule_GetState(module);
@@ -87,6 +106,8 @@ static int module_exec(PyObject *module)
     state->async_generator_type->tp_new = NULL;
     state->async_step_type->tp_new = NULL;
     if (PyModule_AddStringConstant(module, "VERSION", INF_VERSION) < 0)
+        return -1;
+    if (add_tags(module) < 0)
         return -1;
     log_start();
     return 0;

@@ -37,12 +37,6 @@ def get_current_trace_context():
     return _current_trace_ctx.get()
 
 
-def current_trace():
-    """The context of the trace that is being recorded, or None: also inside a context made by hand, which records none."""
-    context = _current_trace_ctx.get()
-    return context if getattr(context, "recording", False) else None
-
-
 def set_trace_context(ctx):
     """Makes `ctx` (a TraceContext or None) current; returns the token to reset with."""
     return _current_trace_ctx.set(ctx)
