@@ -49,6 +49,8 @@ static const unsigned char plain[256] = {
 #undef R4
 
 static void write_object(text_writer *w, PyObject *object);
+static bool nest_enter(text_writer *w, nest *n, PyObject *object, const char *placeholder);
+static void nest_leave(text_writer *w, nest *n);
 
 static inline void put(text_writer *w, const char *text, size_t length)
 {
@@ -296,6 +298,78 @@ static void write_foreign(text_writer *w, PyObject *object)
     Py_DECREF(text);
 }
 
+/* The fields of a dataclass whose __repr__ is the generated one, a borrowed dict; else NULL. Then the fields are walked
+ * here, because the generated one makes the text of all of them, however large. No exception set. */
+static PyObject *dataclass_fields(PyTypeObject *type)
+{
+    PyObject *mro = type->tp_mro;
+    PyObject *repr = NULL, *fields = NULL;
+    if (type->tp_repr == PyBaseObject_Type.tp_repr || !mro)
+        return NULL;
+    for (Py_ssize_t i = 0; !repr && i < PyTuple_GET_SIZE(mro); i++) {
+        PyObject *dict =
+            PyType_Check(PyTuple_GET_ITEM(mro, i)) ? ((PyTypeObject *)PyTuple_GET_ITEM(mro, i))->tp_dict : NULL;
+        repr = dict ? PyDict_GetItemString(dict, "__repr__") : NULL;
+        fields = repr ? PyDict_GetItemString(dict, "__dataclass_fields__") : NULL;
+    }
+    if (!fields || !PyDict_CheckExact(fields) || !PyFunction_Check(repr))
+        return NULL;
+    PyObject *inner = PyObject_GetAttrString(repr, "__wrapped__");
+    bool generated =
+        inner && PyFunction_Check(inner) &&
+        PyUnicode_CompareWithASCIIString(((PyCodeObject *)PyFunction_GET_CODE(inner))->co_filename, "<string>") == 0;
+    PyErr_Clear();
+    Py_XDECREF(inner);
+    return generated ? fields : NULL;
+}
+
+/* Whether the generated __repr__ shows it: Field.repr, and no ClassVar or InitVar. */
+static bool is_shown_field(PyObject *field)
+{
+    PyObject *repr = PyObject_GetAttrString(field, "repr");
+    PyObject *kind = repr == Py_True ? PyObject_GetAttrString(field, "_field_type") : NULL;
+    PyObject *name = kind ? PyObject_GetAttrString(kind, "name") : NULL;
+    bool shown = name && PyUnicode_Check(name) && PyUnicode_CompareWithASCIIString(name, "_FIELD") == 0;
+    PyErr_Clear();
+    Py_XDECREF(name);
+    Py_XDECREF(kind);
+    Py_XDECREF(repr);
+    return shown;
+}
+
+static void write_dataclass(text_writer *w, PyObject *object, PyObject *fields)
+{
+    nest n;
+    if (!nest_enter(w, &n, object, "..."))
+        return;
+    write_text(w, ((PyHeapTypeObject *)Py_TYPE(object))->ht_qualname);
+    put_char(w, '(');
+    Py_ssize_t place = 0;
+    PyObject *name, *field;
+    bool first = true;
+    Py_INCREF(fields);
+    while (!w->cut && PyDict_Next(fields, &place, &name, &field)) {
+        if (!PyUnicode_Check(name) || !is_shown_field(field))
+            continue;
+        if (!first)
+            put_literal(w, ", ");
+        first = false;
+        write_text(w, name);
+        put_char(w, '=');
+        PyObject *value = PyObject_GetAttr(object, name);
+        if (value) {
+            write_object(w, value);
+            Py_DECREF(value);
+        } else {
+            put_literal(w, "<not set>");
+            swallow_error();
+        }
+    }
+    Py_DECREF(fields);
+    put_char(w, ')');
+    nest_leave(w, &n);
+}
+
 static void write_int(text_writer *w, PyObject *object)
 {
     int overflow;
@@ -499,8 +573,13 @@ static void write_object(text_writer *w, PyObject *object)
         write_iterated(w, object, "dict_values([", "])", "...");
     else if (type == &PyDictItems_Type)
         write_iterated(w, object, "dict_items([", "])", "...");
-    else
-        write_foreign(w, object);
+    else {
+        PyObject *fields = type->tp_flags & Py_TPFLAGS_HEAPTYPE ? dataclass_fields(type) : NULL;
+        if (fields)
+            write_dataclass(w, object, fields);
+        else
+            write_foreign(w, object);
+    }
 }
 
 static void writer_start(text_writer *w, char *buffer, size_t chars)

@@ -215,6 +215,31 @@ static void add_exception(core_state *state, text *t, PyObject *exception, PyObj
     add_last_line(state, t, exception, message);
 }
 
+/* The exceptions of a group, each with its traceback, so that where they were raised is there; the group follows. */
+static void add_group(core_state *state, text *t, PyObject *group)
+{
+#if PY_VERSION_HEX >= 0x030B0000
+    if (!PyObject_TypeCheck(group, (PyTypeObject *)PyExc_BaseExceptionGroup))
+        return;
+    PyObject *members = PyObject_GetAttrString(group, "exceptions");
+    PyErr_Clear();
+    for (Py_ssize_t i = 0; members && PyTuple_Check(members) && i < PyTuple_GET_SIZE(members) && i < MAX_CHAIN; i++) {
+        PyObject *member = PyTuple_GET_ITEM(members, i);
+        PyObject *traceback = PyException_GetTraceback(member);
+        PyObject *message = message_of(member);
+        add_exception(state, t, member, traceback, message);
+        text_add_string(t, "\nThe above exception is one of the following group:\n\n");
+        Py_XDECREF(message);
+        Py_XDECREF(traceback);
+    }
+    Py_XDECREF(members);
+#else
+    (void)state;
+    (void)t;
+    (void)group;
+#endif
+}
+
 /* What led to `exception`, oldest first, each followed by the sentence that Python prints between them. */
 static void add_chain(core_state *state, text *t, PyObject *exception)
 {
@@ -317,6 +342,7 @@ void error_record(core_state *state, inf_trace *trace, PyObject *exception, PyOb
     t.length = 0;
     t.cut = false;
     add_chain(state, &t, exception);
+    add_group(state, &t, exception);
     add_exception(state, &t, exception, traceback, message);
     if (trace->mask)
         t.length = inf_mask(t.bytes, t.length, TEXT_BYTES, false);

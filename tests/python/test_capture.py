@@ -1,8 +1,10 @@
 """The text of arguments and results is repr()'s, cut by the published rule, at a cost that the cut bounds."""
 
 import collections
+import dataclasses
 import enum
 import time
+import typing
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -205,3 +207,42 @@ def test_cost_is_bounded(value):
         capture(value, 8000)
         best = min(best, time.perf_counter() - start)
     assert best < 0.001
+
+
+@dataclasses.dataclass
+class Part:
+    name: str
+    items: list = dataclasses.field(default_factory=list)
+    hidden: int = dataclasses.field(default=0, repr=False)
+    kind: typing.ClassVar[int] = 3
+
+
+@dataclasses.dataclass
+class Whole(Part):
+    parts: list = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(repr=False)
+class Quiet(Part):
+    more: int = 1
+
+
+@dataclasses.dataclass
+class Own:
+    name: str
+
+    def __repr__(self):
+        return "mine"
+
+
+def test_dataclasses():
+    whole = Whole("w", [1], parts=[Part("a\n"), Quiet("q"), Own("x")])
+    whole.parts.append(whole)
+    assert capture(whole, 8000) == repr(whole) and capture([whole], 50) == cut(repr([whole]), 50)
+
+
+def test_cost_of_a_dataclass_is_bounded():
+    large = Whole("w", list(range(1_000_000)))
+    start = time.perf_counter()
+    text = capture(large, 3000)
+    assert time.perf_counter() - start < 0.02 and len(text) == 3000

@@ -174,3 +174,25 @@ def test_repr_of_arguments_that_raises_does_not_stop_the_call():
     assert traced(thing) is thing
     assert body_of(traced)["input_summary"] == "{'args': (<repr failed: RuntimeError>,), 'kwargs': {}}"
     assert body_of(traced)["output_summary"] == "<repr failed: RuntimeError>"
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="exception groups came with Python 3.11")
+def test_a_group_says_where_each_was_raised():
+    def first():
+        raise ValueError("one")
+
+    @trace_agent("t")
+    def f():
+        errors = []
+        for call in (first, lambda: {}["two"]):
+            try:
+                call()
+            except Exception as error:
+                errors.append(error)
+        raise ExceptionGroup("both", errors)  # noqa: F821
+
+    with pytest.raises(BaseException):
+        f()
+    stack = body_of(f)["errors"][0]["stack_trace"]
+    assert "in first" in stack and "ValueError: one" in stack and "KeyError: 'two'" in stack
+    assert stack.rstrip().endswith("both (2 sub-exceptions)")
