@@ -124,6 +124,9 @@ def run(traces, directory):
         if done.returncode != 0:
             raise SystemExit(done.stderr)
         delivered = json.loads(done.stdout)
+        known = -1
+        while known != (known := int(ask("ls", "--data", receiver.data, "--count"))):
+            time.sleep(0.5)  # the receiver stores what it has acknowledged as fast as it can
         ids = [json.loads(line)["trace_id"] for line in ask("ls", "--data", receiver.data, "--json", "--limit", "0").splitlines()]
     finally:
         receiver.stop()

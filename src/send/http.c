@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -17,6 +18,9 @@
 static struct inf_curl functions;
 static bool loaded;
 static pthread_once_t load_once = PTHREAD_ONCE_INIT;
+static pthread_mutex_t load_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t engine_lock = PTHREAD_MUTEX_INITIALIZER; /* held while libcurl works, not while it waits */
+static atomic_bool load_tried;
 
 static bool find_functions(void *library)
 {
@@ -58,8 +62,25 @@ static void load(void)
 
 const struct inf_curl *inf_curl(void)
 {
-    pthread_once(&load_once, load);
+    if (!atomic_load_explicit(&load_tried, memory_order_acquire)) {
+        pthread_mutex_lock(&load_lock);
+        pthread_once(&load_once, load);
+        atomic_store_explicit(&load_tried, true, memory_order_release);
+        pthread_mutex_unlock(&load_lock);
+    }
     return loaded ? &functions : NULL;
+}
+
+void inf_http_before_fork(void)
+{
+    pthread_mutex_lock(&load_lock);
+    pthread_mutex_lock(&engine_lock);
+}
+
+void inf_http_after_fork(void)
+{
+    pthread_mutex_unlock(&engine_lock);
+    pthread_mutex_unlock(&load_lock);
 }
 
 void inf_http_answer_init(inf_http_answer *a)
@@ -186,7 +207,9 @@ inf_http *inf_http_new(void)
     if (!h)
         return NULL;
     h->curl = c;
+    pthread_mutex_lock(&engine_lock);
     h->multi = c->multi_init();
+    pthread_mutex_unlock(&engine_lock);
     if (!h->multi) {
         inf_os.free(h);
         return NULL;
@@ -198,11 +221,13 @@ void inf_http_free(inf_http *h)
 {
     if (!h)
         return;
+    pthread_mutex_lock(&engine_lock);
     h->curl->multi_cleanup(h->multi);
+    pthread_mutex_unlock(&engine_lock);
     inf_os.free(h);
 }
 
-int inf_http_start(inf_http *h, inf_transfer *t, const inf_http_request *r)
+static int start(inf_http *h, inf_transfer *t, const inf_http_request *r)
 {
     const struct inf_curl *c = h->curl;
     if (!t->easy && !(t->easy = c->easy_init()))
@@ -220,6 +245,14 @@ int inf_http_start(inf_http *h, inf_transfer *t, const inf_http_request *r)
     return INF_OK;
 }
 
+int inf_http_start(inf_http *h, inf_transfer *t, const inf_http_request *r)
+{
+    pthread_mutex_lock(&engine_lock);
+    int error = start(h, t, r);
+    pthread_mutex_unlock(&engine_lock);
+    return error;
+}
+
 static void finish(inf_http *h, inf_transfer *t)
 {
     h->curl->multi_remove_handle(h->multi, t->easy);
@@ -230,14 +263,21 @@ static void finish(inf_http *h, inf_transfer *t)
 
 void inf_http_cancel(inf_http *h, inf_transfer *t)
 {
-    if (h && t->running)
-        finish(h, t);
+    if (!h || !t->running)
+        return;
+    pthread_mutex_lock(&engine_lock);
+    finish(h, t);
+    pthread_mutex_unlock(&engine_lock);
 }
 
 void inf_transfer_free(inf_transfer *t)
 {
-    if (t->easy)
-        inf_curl()->easy_cleanup(t->easy);
+    const struct inf_curl *c = t->easy ? inf_curl() : NULL;
+    if (c) {
+        pthread_mutex_lock(&engine_lock);
+        c->easy_cleanup(t->easy);
+        pthread_mutex_unlock(&engine_lock);
+    }
     t->easy = NULL;
     inf_http_answer_free(&t->answer);
 }
@@ -250,6 +290,7 @@ bool inf_http_turn(inf_http *h, int wake_fd, int timeout_ms)
     int left;
     bool over = false;
     for (int round = 0; round < 2; round++) {
+        pthread_mutex_lock(&engine_lock);
         c->multi_perform(h->multi, &running);
         for (CURLMsg *message; (message = c->multi_info_read(h->multi, &left));) {
             inf_transfer *t = NULL;
@@ -259,6 +300,7 @@ bool inf_http_turn(inf_http *h, int wake_fd, int timeout_ms)
             finish(h, t);
             over = true;
         }
+        pthread_mutex_unlock(&engine_lock);
         if (over || round > 0)
             break;
         c->multi_poll(h->multi, &wake, wake_fd >= 0 ? 1 : 0, timeout_ms, NULL);

@@ -77,6 +77,13 @@ typedef struct inf_transfer {
     struct curl_slist *headers;
 } inf_transfer;
 
+/* fork() copies what libcurl and the libraries under it are just doing, locks included, into a child where nobody goes on
+ * with it. So a fork waits, between these two, until no thread of ours is inside them: loading takes 10 ms, once, the
+ * rest does not block. (Waiting for the network and inf_http_call() are not covered: a blocking call of a program's own
+ * thread.) after: in the parent and in the child. */
+void inf_http_before_fork(void);
+void inf_http_after_fork(void);
+
 /* NULL without libcurl or memory. */
 inf_http *inf_http_new(void);
 void inf_http_free(inf_http *h);

@@ -201,10 +201,12 @@ static void start_thread(void)
 static void before_fork(void)
 {
     pthread_mutex_lock(&sender.lock);
+    inf_http_before_fork();
 }
 
 static void after_fork_in_parent(void)
 {
+    inf_http_after_fork();
     pthread_mutex_unlock(&sender.lock);
 }
 
@@ -237,6 +239,7 @@ static void forget_route(inf_route *route)
 
 static void after_fork_in_child(void)
 {
+    inf_http_after_fork();
     atomic_fetch_add(&inf_fork_generation, 1);
     for (inf_route *r = sender.routes, *next; r; r = next) {
         next = r->next;
