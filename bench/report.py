@@ -232,7 +232,8 @@ TEXTS = {
         "receiver, by a token in each call's arguments in the sink. Ours is durable when it counts (journal, "
         "fdatasync, acknowledged, stored, compressed and searchable by the receiver, on the same two processors); the peers' "
         "sink keeps bytes in memory, answers at once and decodes nothing until the clock has stopped. The row of the "
-        "published wire is Infinium to that same sink with one trace a request, as to the hosted platform (20,000 traces). "
+        "published wire is Infinium to that same sink with one trace a request, as to the hosted platform (20,000 traces, "
+        "measured after the others). "
         "CPU is the tracing process's, all threads.",
     ),
     "c": (
@@ -299,6 +300,37 @@ machine, so no peer pays for a network; both ends share the processors. Nothing 
 """
 
 
+def budgets(results):
+    """Each budget of ours that these measurements can hold against a figure."""
+    rows = []
+
+    def row(what, figure, budget, unit):
+        if figure is not None:
+            rows.append([what, f"{number(figure)} {unit}", budget_text(budget, unit), "kept" if figure <= budget else "missed"])
+
+    def budget_text(budget, unit):
+        return f"≤ {budget:g} {unit}"
+
+    if "calls" in results:
+        ours = results["calls"][OURS]
+        for case in CASES:
+            row(f"decorated call, {case}", median(ours, lambda r: r[case]["over_ns"] / 1e3), BUDGETS_US[case], "µs")
+    if "c" in results:
+        row("C: begin, input, output, end", median(results["c"]["rounds"].get(OURS, []), lambda r: r["median_ns"]), 200, "ns")
+    if "imports" in results:
+        row("import", median(results["imports"][OURS], lambda r: r["ms"]), 25, "ms")
+    if "deliver" in results:
+        ours = results["deliver"][OURS]
+        row("CPU of the caller's process, 10,000 traces", median(ours, lambda r: r["cpu_s"] / r["arrived"]["all"] * 1e4), 0.05, "s")
+        row("delivered: lost", median(ours, lambda r: r["made"] - r["arrived"]["all"]), 0, "traces")
+    if "outage" in results:
+        ours = results["outage"][OURS]
+        row("receiver down: lost", median(ours, lambda r: r["made"] - r["arrived"]["all"]), 0, "traces")
+        row("receiver down: peak memory", median(ours, lambda r: r["growth_kb"] / 1024), 4, "MB")
+        row("receiver down: exit", median(ours, lambda r: r["exit_s"]), 1, "s")
+    return table(["our own budgets", "here", "budget", ""], rows)
+
+
 def plot(results):
     try:
         import matplotlib
@@ -358,7 +390,7 @@ def write(text):
 def main():
     path = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build" / "bench" / "results.json")
     results = json.loads(path.read_text())
-    text = header(results)
+    text = header(results) + "\n" + budgets(results)
     for section, (title, make, explanation) in TEXTS.items():
         if section in results:
             text += f"\n### {title}\n\n{explanation}\n\n{make(results[section])}"
