@@ -14,4 +14,5 @@ def main():
     os.execv(command, [command, *sys.argv[1:]])
 
 
-main()
+if __name__ == "__main__":
+    main()
