@@ -174,11 +174,13 @@ def outage(found):
 
 
 def fork(found):
-    rows = []
+    rows, hung = [], []
     for name in next(iter(found.values())):
         cells = []
         for how in found:
-            rounds = found[how][name]
+            hung += [f"{name} ({how})" for r in found[how][name] if "error" in r]
+            # what arrived counts, even if the run did not end
+            rounds = [{key: r[key] for key in ("before_next", "arrived")} for r in found[how][name] if "arrived" in r]
             cells.append(spread(rounds, lambda r: r["before_next"]["children"]))
             cells.append(spread(rounds, lambda r: r["arrived"]["children"]))
             cells.append(spread(rounds, lambda r: r["arrived"]["all"] - r["arrived"]["children"]))
@@ -186,7 +188,10 @@ def fork(found):
     head = [""]
     for how in found:
         head += [f"{how}: of 100 by children", "after the next start", "of 51 by the parent"]
-    return table(head, rows)
+    text = table(head, rows)
+    if hung:
+        text += f"\nDid not end within 60 s, a child or the parent, and was killed (once for each name): {', '.join(hung)}.\n"
+    return text
 
 
 def killed(found):
@@ -288,6 +293,8 @@ of the rounds are shown). Figures are medians of the rounds.
 
 Load average at the start {start:.2f}, at the end {end:.2f}; before and after each part: {loads}.{versions}
 """
+    if results.get("note"):
+        text += f"\n{results['note']}\n"
     if start > machine["cpus"]:
         text += f"""
 **The machine was busy with other work: {start:.1f} processes wanted {machine["cpus"]} processors. All rows suffered in turn, so

@@ -6,6 +6,7 @@ What mostly waits (a receiver that is down, forked children) runs several at a t
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,12 @@ import implementations  # noqa: E402  (the workers import it from their own dire
 NAMES = [name for name in implementations.ALL if name != "bare"]
 DELIVERING = [name for name in NAMES if implementations.ALL[name].captures]
 GIVEN_UP = 60.0  # seconds after which a process that does not end is killed
+
+
+def end(process):
+    """Kills the process with the children it forked: a child that hangs would hold the pipes open for ever."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
 
 
 class Bench:
@@ -52,8 +59,7 @@ class Bench:
         try:
             out, err = process.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
+            end(process)
             return {"error": f"no end after {timeout} s"}
         lines = out.splitlines()
         if not lines:
@@ -69,6 +75,7 @@ class Bench:
             text=True,
             cwd=directory,
             env=self.environment(name, server, directory),
+            start_new_session=True,
         )
 
     def rounds(self, what, rounds, names, one):
@@ -150,8 +157,7 @@ class Bench:
             process.communicate(timeout=GIVEN_UP)
             ended = True
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
+            end(process)
             ended = False
         if not line:
             return {"error": "no output"}
