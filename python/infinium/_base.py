@@ -17,6 +17,25 @@ USER_AGENT = "infinium-python/" + _core.VERSION
 #: Seconds that close() waits for undelivered traces when it is not told; what is left stays in the journal.
 CLOSE_TIMEOUT = 5.0
 
+# The youngest clients that were not closed. A client that a program drops without close() has a moment's traces not yet
+# sent; kept here, it is flushed when the interpreter ends like any other. Older ones are let go: what they have stays in
+# the journal for the next client.
+_KEPT_UNCLOSED = 8
+_unclosed = []
+
+
+def _keep(core):
+    _unclosed.append(core)
+    if len(_unclosed) > _KEPT_UNCLOSED:
+        _unclosed.pop(0)
+
+
+def _let_go(core):
+    try:
+        _unclosed.remove(core)
+    except ValueError:
+        pass
+
 
 class FlushResult:
     """Where this client's finished traces are. `delivered`: the receiver has them. `pending`: kept, not acknowledged yet.
@@ -129,6 +148,7 @@ class BaseClient:
             )
         except ValueError as error:
             raise ValidationError(f"base_url cannot be used: {error}", field="base_url") from None
+        _keep(self._core)
 
     @property
     def agent_secret(self):
@@ -175,6 +195,7 @@ class BaseClient:
 
     def _close(self, timeout):
         _flush_exports(CLOSE_TIMEOUT if timeout is None else timeout)
+        _let_go(self._core)
         return FlushResult(self._core.close(timeout))
 
     def stats(self):

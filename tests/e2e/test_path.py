@@ -170,3 +170,24 @@ def test_auto_send_off_sends_nothing(receiver, program):
     )
     receiver.wait_for_count(1)
     assert [t["name"] for t in receiver.ls()] == ["Sent"]
+
+
+def test_client_of_a_function_is_flushed_at_the_end(receiver, program):
+    program.run(
+        """
+        from infinium import InfiniumClient
+
+        def main():
+            client = InfiniumClient()
+
+            @client.trace("Local")
+            def f(x):
+                return x
+
+            for i in range(50):
+                f(i)
+
+        main()
+        """
+    )
+    assert receiver.count("--name", "Local") == 50

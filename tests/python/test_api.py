@@ -393,7 +393,10 @@ def test_fail_fast_stops_and_counts(make, server):
 
 
 def test_fail_fast_counts_what_was_under_way(make, server):
+    under_way = threading.Barrier(3)
+
     def answer(asked):
+        under_way.wait(20)
         if asked.json["name"] == "0":
             return Answer(400)
         time.sleep(0.3)
