@@ -127,6 +127,8 @@ static int start(inf_receiver *r, const inf_serve_options *options, char *messag
     if (rc == 0)
         rc = inf_read_token(r->directory.path, r->read_token);
     if (rc == 0)
+        rc = inf_admin_token(r->directory.path, r->admin_token);
+    if (rc == 0)
         rc = inf_keys_open(&r->keys, r->directory.path);
     if (rc == 0)
         rc = inf_hub_open(&r->hub, r->directory.path);

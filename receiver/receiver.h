@@ -28,6 +28,7 @@ struct inf_receiver {
     int port;
     char url[320];
     char read_token[INF_TOKEN_SIZE];
+    char admin_token[INF_TOKEN_SIZE];
     uint64_t recovered;
 
     pthread_t keeper; /* housekeeping: agents, the journal's next segment, heartbeats */

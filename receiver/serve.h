@@ -1,5 +1,6 @@
 /* `infinium serve`: the receiver as a whole. A data directory holds infinium.db (the store), journal/ (what is
- * acknowledged and not yet in the store), read.token, receiver.lock and receiver.state; one receiver at a time. */
+ * acknowledged and not yet in the store), read.token, admin.token, receiver.lock and receiver.state; one receiver at a
+ * time. */
 #ifndef INF_SERVE_H
 #define INF_SERVE_H
 

@@ -196,6 +196,17 @@ enum inf_key_answer inf_keys_check(inf_keys *keys, const uint8_t agent_id[16], c
     return answer;
 }
 
+bool inf_keys_name(inf_keys *keys, const uint8_t agent_id[16], char agent_name[INF_AGENT_NAME_MAX + 1])
+{
+    pthread_rwlock_rdlock(&keys->lock);
+    const struct key *k = find(&keys->table, agent_id);
+    bool there = k && !k->agent.revoked;
+    if (there)
+        memcpy(agent_name, k->name, sizeof k->name);
+    pthread_rwlock_unlock(&keys->lock);
+    return there;
+}
+
 bool inf_keys_decide(inf_keys *keys, const uint8_t agent_id[16], const char *secret, size_t secret_length)
 {
     /* An agent may have been created by another process a moment ago. */

@@ -25,6 +25,9 @@ enum inf_key_answer inf_keys_check(inf_keys *keys, const uint8_t agent_id[16], c
 /* Looks into the store if need be and pays the slow hash. Any thread. True when right. */
 bool inf_keys_decide(inf_keys *keys, const uint8_t agent_id[16], const char *secret, size_t secret_length);
 
+/* The name of an agent that is not revoked; false when there is none. Any thread. */
+bool inf_keys_name(inf_keys *keys, const uint8_t agent_id[16], char agent_name[INF_AGENT_NAME_MAX + 1]);
+
 /* Takes over what other processes changed in the store since the last call. Call a few times a second. */
 int inf_keys_refresh(inf_keys *keys);
 

@@ -69,6 +69,12 @@ int inf_session_check(inf_store *store, const char *session)
     return check(store, INF_TOKEN_SESSION, session, false);
 }
 
+int inf_session_end(inf_store *store, const char *session)
+{
+    int rc = check(store, INF_TOKEN_SESSION, session, true);
+    return rc < 0 ? rc : 0;
+}
+
 /* 1 when the file held a whole token. */
 static int read_file(const char *path, char token[INF_TOKEN_SIZE])
 {
@@ -83,12 +89,12 @@ static int read_file(const char *path, char token[INF_TOKEN_SIZE])
     return strspn(token, "0123456789abcdef") == INF_TOKEN_SIZE - 1;
 }
 
-int inf_read_token(const char *dir, char token[INF_TOKEN_SIZE])
+static int keep_token(const char *dir, const char *name, char token[INF_TOKEN_SIZE])
 {
     char path[4096];
     char fresh[4096];
-    int n = snprintf(path, sizeof path, "%s/read.token", dir);
-    int m = snprintf(fresh, sizeof fresh, "%s/read.token.new", dir);
+    int n = snprintf(path, sizeof path, "%s/%s", dir, name);
+    int m = snprintf(fresh, sizeof fresh, "%s/%s.new", dir, name);
     if (n < 0 || m < 0 || (size_t)m >= sizeof fresh)
         return INF_EINVAL;
     int rc = read_file(path, token);
@@ -107,4 +113,14 @@ int inf_read_token(const char *dir, char token[INF_TOKEN_SIZE])
     if (rc == 0 && inf_os.rename(fresh, path) < 0)
         rc = inf_os_error(errno);
     return rc;
+}
+
+int inf_read_token(const char *dir, char token[INF_TOKEN_SIZE])
+{
+    return keep_token(dir, "read.token", token);
+}
+
+int inf_admin_token(const char *dir, char token[INF_TOKEN_SIZE])
+{
+    return keep_token(dir, "admin.token", token);
 }

@@ -1,4 +1,4 @@
-/* Who may read: one-time log-in links, the page's sessions, and the read token for scripts. */
+/* Who may read: one-time log-in links, the page's sessions, and the tokens for scripts. */
 #ifndef INF_AUTH_LOGIN_H
 #define INF_AUTH_LOGIN_H
 
@@ -18,7 +18,12 @@ int inf_login_redeem(inf_store *store, const char *token, char session[INF_TOKEN
 /* 1 when `session` is a session that has not expired, 0 when not. */
 int inf_session_check(inf_store *store, const char *session);
 
-/* The read token of the data directory, kept in DIR/read.token (0600); made when missing. INF_EIO. */
+/* The session is over. Unknown ones are no error. */
+int inf_session_end(inf_store *store, const char *session);
+
+/* The tokens of the data directory for its owner's scripts, kept in DIR/read.token and DIR/admin.token (0600): one
+ * reads everything, the other one administers. Made when missing. INF_EIO. */
 int inf_read_token(const char *dir, char token[INF_TOKEN_SIZE]);
+int inf_admin_token(const char *dir, char token[INF_TOKEN_SIZE]);
 
 #endif

@@ -92,16 +92,12 @@ static struct MHD_Response *plain_response(inf_request *request)
         add(response, "Infinium-Batch", INF_BATCH_HEADER);
     if (request->retry_after)
         add(response, MHD_HTTP_HEADER_RETRY_AFTER, request->retry_after);
-    if (request->allow)
+    if (request->allow[0])
         add(response, MHD_HTTP_HEADER_ALLOW, request->allow);
     if (request->location)
         add(response, MHD_HTTP_HEADER_LOCATION, request->location);
-    if (request->session[0]) {
-        char cookie[160];
-        snprintf(cookie, sizeof cookie, "infinium_session=%s; Path=/; HttpOnly; SameSite=Strict; Max-Age=604800",
-                 request->session);
-        add(response, MHD_HTTP_HEADER_SET_COOKIE, cookie);
-    }
+    if (request->cookie[0])
+        add(response, MHD_HTTP_HEADER_SET_COOKIE, request->cookie);
     return response;
 }
 

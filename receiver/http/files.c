@@ -37,8 +37,9 @@ static bool takes_gzip(const inf_request *r)
     return accepted && strstr(accepted, "gzip");
 }
 
-void inf_files_serve(inf_request *r)
+void inf_files_serve(inf_request *r, inf_worker *worker)
 {
+    (void)worker;
     const inf_page_file *file = find(r->url);
     if (!file) {
         inf_request_refuse(r, MHD_HTTP_NOT_FOUND, "there is nothing at this path");

@@ -11,25 +11,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "auth/access.h"
 #include "auth/agents.h"
 #include "base/buf.h"
+#include "http/limits.h"
 #include "http/loop.h"
+#include "http/routes.h"
 #include "ingest/intake.h"
 #include "receiver.h"
 
-enum inf_route {
-    INF_ROUTE_NONE,
-    INF_ROUTE_TRACE,   /* POST agents/ID/trace */
-    INF_ROUTE_BATCH,   /* POST agents/ID/traces */
-    INF_ROUTE_HEALTH,  /* GET agents/ID/health */
-    INF_ROUTE_LIST,    /* GET traces */
-    INF_ROUTE_SHOW,    /* GET traces/ID */
-    INF_ROUTE_AGENTS,  /* GET agents */
-    INF_ROUTE_EVENTS,  /* GET events */
-    INF_ROUTE_SESSION, /* GET session */
-    INF_ROUTE_LOGIN,   /* GET /login */
-    INF_ROUTE_PAGE,    /* GET everything else */
-};
+#define INF_SEGMENT_SIZE 128 /* of one segment of a path, with its NUL */
 
 enum inf_phase {
     INF_PHASE_HEADERS,  /* nothing decided yet */
@@ -52,28 +43,30 @@ struct inf_request {
     const char *url;
     enum inf_phase phase;
     enum inf_route route;
-    bool head;      /* the method is HEAD */
-    bool refused;   /* an answer stands already; the body is read over */
-    bool suspended; /* in this call of the server library; only the connection's thread looks at it */
+    const inf_route_def *def; /* &inf_routes[route] */
+    bool head;                /* the method is HEAD */
+    bool refused;             /* an answer stands already; the body is read over */
+    bool suspended;           /* in this call of the server library; only the connection's thread looks at it */
 
-    char target[64]; /* id in the path: an agent's or a trace's */
-    uint8_t agent_id[16];
+    char segments[2][INF_SEGMENT_SIZE]; /* of the path, what stands at {...} of the pattern */
+    uint8_t agent_id[16];               /* of the path, at {agent} */
     char agent_name[INF_AGENT_NAME_MAX + 1];
+    inf_access access;
 
     inf_buf body;
     uint64_t received; /* bytes of the body, kept or not */
     size_t reserved;   /* of the receiver's budget for bodies */
 
-    void (*work)(inf_request *request, inf_worker *worker);
+    void (*work)(inf_request *request, inf_worker *worker); /* ends with inf_request_resume() */
 
     /* the answer */
     unsigned status;
     inf_buf answer;
     const char *content_type;
     const char *retry_after; /* seconds */
-    const char *allow;
+    char allow[48];
     const char *location;
-    char session[65];              /* a cookie to set; "" for none */
+    char cookie[160];              /* to set; "" for none */
     struct MHD_Response *response; /* instead of all this: ready-made */
 };
 
@@ -82,12 +75,6 @@ struct inf_worker {
     inf_store *store;
 };
 
-/* Clients make ten requests a second at most when nothing else is set: a request must hold a tenth of what one client
- * can deliver in a second. */
-#define INF_BATCH_MAX_TRACES 32768
-#define INF_BATCH_MAX_BYTES (12 * 1024 * 1024)
-#define INF_BATCH_HEADER "max_traces=32768; max_bytes=12582912; encodings=zstd; extra=1"
-#define INF_REQUEST_BODY_MAX (INF_BATCH_MAX_BYTES + 128 * 1024) /* of the buffer: with room to work */
 #define INF_PREFIX "/api/v1"
 
 /* Sets the answer `{"error": reason}`. The reason is text, made safe for JSON. */
@@ -105,12 +92,6 @@ void inf_request_suspend(inf_request *request, enum inf_phase meanwhile);
 /* Ends a suspension: the answer, or the next phase, is there. The request belongs to its connection's thread again. */
 void inf_request_resume(inf_request *request, enum inf_phase phase);
 
-/* The rooms' entries, each on the connection's thread when the body is complete. They answer, or suspend. */
-void inf_ingest_platform(inf_request *request);
-void inf_ingest_batch(inf_request *request);
-void inf_ingest_health(inf_request *request);
-void inf_api_read(inf_request *request);
-void inf_files_serve(inf_request *request);
 /* Whether the page has something at this path. */
 bool inf_files_have(const char *url);
 

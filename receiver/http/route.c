@@ -1,79 +1,147 @@
-/* See route.h. */
+/* See route.h and routes.h. */
+#include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/id.h"
 #include "http/route.h"
+#include "ingest/unpack.h"
 
-static bool take(const char **at, const char *prefix)
+const inf_route_def inf_routes[INF_ROUTE_COUNT] = {
+#define X(name, method, pattern, access, body_max, thread, handler)                                                    \
+    [INF_ROUTE_##name] = {#name, method, pattern, INF_ACCESS_##access, body_max, INF_THREAD_##thread, handler},
+    INF_ROUTES(X)
+#undef X
+};
+
+/* ---- paths ---- */
+
+static bool is_api(const char *url)
 {
-    size_t n = strlen(prefix);
-    if (strncmp(*at, prefix, n) != 0)
-        return false;
-    *at += n;
-    return true;
+    size_t n = sizeof INF_PREFIX - 1;
+    return strncmp(url, INF_PREFIX, n) == 0 && (url[n] == '/' || !url[n]);
 }
 
-/* A path segment into target; false when it is empty or too long. */
-static bool segment(inf_request *r, const char **at)
+struct place {
+    const char *at;
+    size_t length;
+};
+
+/* One segment for {name}; false when the path has none that fits there. */
+static bool take_segment(const char **pattern, const char **path, struct place *out)
 {
-    size_t n = strcspn(*at, "/");
-    if (n == 0 || n >= sizeof r->target)
-        return false;
-    memcpy(r->target, *at, n);
-    r->target[n] = 0;
-    *at += n;
-    return true;
+    out->at = *path;
+    out->length = strcspn(*path, "/");
+    *path += out->length;
+    bool agent = strncmp(*pattern, "{agent}", 7) == 0;
+    *pattern = strchr(*pattern, '}') + 1;
+    return agent ? out->length == 36 : out->length > 0 && out->length < INF_SEGMENT_SIZE;
 }
 
-static enum inf_route agent_route(inf_request *r, const char *at)
+/* Does the path, without its prefix, fit the pattern? */
+static bool fits(const char *pattern, const char *path, struct place places[2])
 {
-    if (!segment(r, &at) || strlen(r->target) != 36 || inf_id_parse(r->target, 36, r->agent_id) < 0)
-        return INF_ROUTE_NONE;
-    return strcmp(at, "/trace") == 0    ? INF_ROUTE_TRACE
-           : strcmp(at, "/traces") == 0 ? INF_ROUTE_BATCH
-           : strcmp(at, "/health") == 0 ? INF_ROUTE_HEALTH
-                                        : INF_ROUTE_NONE;
-}
-
-static enum inf_route api_route(inf_request *r, const char *at)
-{
-    if (take(&at, "/agents/"))
-        return agent_route(r, at);
-    if (take(&at, "/traces/"))
-        return segment(r, &at) && !*at ? INF_ROUTE_SHOW : INF_ROUTE_NONE;
-    return strcmp(at, "/traces") == 0    ? INF_ROUTE_LIST
-           : strcmp(at, "/agents") == 0  ? INF_ROUTE_AGENTS
-           : strcmp(at, "/events") == 0  ? INF_ROUTE_EVENTS
-           : strcmp(at, "/session") == 0 ? INF_ROUTE_SESSION
-                                         : INF_ROUTE_NONE;
-}
-
-void inf_route_find(inf_request *r, const char *url, const char *method)
-{
-    const char *at = url;
-    if (take(&at, INF_PREFIX) && (*at == '/' || !*at))
-        r->route = api_route(r, at);
-    else
-        r->route = strcmp(url, "/login") == 0 ? INF_ROUTE_LOGIN : INF_ROUTE_PAGE;
-    if (r->route == INF_ROUTE_NONE) {
-        inf_request_refuse(r, MHD_HTTP_NOT_FOUND, "there is nothing at this path");
-        return;
+    unsigned taken = 0;
+    if (strcmp(pattern, "/*") == 0)
+        return true;
+    while (*pattern) {
+        if (*pattern == '{') {
+            if (!take_segment(&pattern, &path, &places[taken++]))
+                return false;
+        } else if (*pattern++ != *path++) {
+            return false;
+        }
     }
-    bool post = r->route == INF_ROUTE_TRACE || r->route == INF_ROUTE_BATCH;
-    r->head = strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
-    bool allowed =
-        post ? strcmp(method, MHD_HTTP_METHOD_POST) == 0 : r->head || strcmp(method, MHD_HTTP_METHOD_GET) == 0;
-    if (allowed)
-        return;
-    if (r->route == INF_ROUTE_PAGE && !inf_files_have(url)) {
-        inf_request_refuse(r, MHD_HTTP_NOT_FOUND, "there is nothing at this path");
-        return;
+    return !*path;
+}
+
+static bool keep_segments(inf_request *r, const struct place places[2])
+{
+    for (int i = 0; i < 2; i++) {
+        memcpy(r->segments[i], places[i].at ? places[i].at : "", places[i].length);
+        r->segments[i][places[i].length] = 0;
     }
-    r->allow = post ? "POST, OPTIONS" : "GET, HEAD, OPTIONS";
+    return !strstr(r->def->pattern, "{agent}") || inf_id_parse(places[0].at, places[0].length, r->agent_id) == 0;
+}
+
+static void not_found(inf_request *r)
+{
+    inf_request_refuse(r, MHD_HTTP_NOT_FOUND, "there is nothing at this path");
+}
+
+static void allow(inf_request *r, const char *method)
+{
+    size_t n = strlen(r->allow);
+    snprintf(r->allow + n, sizeof r->allow - n, "%s%s%s", n ? ", " : "", method,
+             strcmp(method, MHD_HTTP_METHOD_GET) == 0 ? ", HEAD" : "");
+}
+
+/* The path is there, but not with this method. */
+static void refuse_method(inf_request *r, const char *method)
+{
     if (strcmp(method, MHD_HTTP_METHOD_OPTIONS) == 0) {
         r->status = MHD_HTTP_NO_CONTENT;
         r->refused = true;
     } else {
-        inf_request_refusef(r, MHD_HTTP_METHOD_NOT_ALLOWED, "this path takes %s", post ? "POST" : "GET");
+        inf_request_refusef(r, MHD_HTTP_METHOD_NOT_ALLOWED, "this path takes %s", r->allow);
     }
+    allow(r, MHD_HTTP_METHOD_OPTIONS);
+}
+
+void inf_route_find(inf_request *r, const char *url, const char *method)
+{
+    bool api = is_api(url);
+    const char *path = api ? url + sizeof INF_PREFIX - 1 : url;
+    r->head = strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
+    const char *wanted = r->head ? MHD_HTTP_METHOD_GET : method;
+    r->def = &inf_routes[INF_ROUTE_NONE];
+    for (int i = INF_ROUTE_NONE + 1; i < INF_ROUTE_COUNT; i++) {
+        const inf_route_def *def = &inf_routes[i];
+        const char *pattern = def->pattern;
+        struct place places[2] = {0};
+        if ((pattern[1] == '/') == api || !fits(api ? pattern : pattern + 1, path, places))
+            continue;
+        if (i == INF_ROUTE_PAGE && (r->allow[0] || (strcmp(wanted, def->method) != 0 && !inf_files_have(url))))
+            continue; /* everything else is not what is above */
+        if (strcmp(def->method, wanted) != 0) {
+            allow(r, def->method);
+            continue;
+        }
+        r->allow[0] = 0;
+        r->route = (enum inf_route)i;
+        r->def = def;
+        if (!keep_segments(r, places))
+            not_found(r);
+        return;
+    }
+    if (r->allow[0])
+        refuse_method(r, method);
+    else
+        not_found(r);
+}
+
+/* ---- handlers ---- */
+
+static void unpack(inf_request *r)
+{
+    if (r->body.length > 0)
+        inf_ingest_unpack(r, r->def->body_max);
+}
+
+static void run_on_worker(inf_request *r, inf_worker *worker)
+{
+    r->status = MHD_HTTP_OK;
+    if (inf_access_late(r, worker))
+        unpack(r);
+    if (!r->refused)
+        r->def->handler(r, worker);
+    inf_request_resume(r, INF_PHASE_ANSWERED);
+}
+
+void inf_route_run(inf_request *r)
+{
+    if (r->def->thread == INF_THREAD_LOOP)
+        r->def->handler(r, NULL);
+    else
+        inf_request_work(r, INF_PHASE_WORKING, run_on_worker);
 }

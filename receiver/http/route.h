@@ -4,7 +4,11 @@
 
 #include "http/request.h"
 
-/* Sets route and target; refuses (404, 405) what there is not. `method` may be HEAD, which is GET without a body. */
+/* Sets route, def and what the path holds; refuses (404, 405) what there is not. `method` may be HEAD, which is GET
+ * without a body. */
 void inf_route_find(inf_request *request, const char *url, const char *method);
+
+/* Calls the route's handler, here or on a worker's thread; the body is complete and nothing refused. May suspend. */
+void inf_route_run(inf_request *request);
 
 #endif

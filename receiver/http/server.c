@@ -18,7 +18,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/id.h"
 #include "base/log.h"
 #include "base/os.h"
 #include "http/answer.h"
@@ -172,45 +171,6 @@ void inf_http_reader_done(inf_receiver *receiver, inf_body_reader *reader)
 
 /* ---- who may ---- */
 
-static void refuse_key(inf_request *r)
-{
-    inf_request_refuse(r, MHD_HTTP_UNAUTHORIZED, "the agent's id and key do not fit together, or the agent is revoked");
-}
-
-static void decide(inf_request *r, inf_worker *worker)
-{
-    (void)worker;
-    const char *secret = inf_request_header(r, "x-agent-key");
-    if (!secret || !inf_keys_decide(r->receiver->keys, r->agent_id, secret, strlen(secret)))
-        refuse_key(r);
-    inf_request_resume(r, INF_PHASE_DECIDED);
-}
-
-/* Decides at once, or suspends. */
-static void authenticate(inf_request *r)
-{
-    const char *id = inf_request_header(r, "x-agent-id");
-    const char *secret = inf_request_header(r, "x-agent-key");
-    uint8_t stated[16];
-    if (!id || !secret) {
-        inf_request_refuse(r, MHD_HTTP_UNAUTHORIZED, "the headers x-agent-id and x-agent-key are needed");
-        return;
-    }
-    if (strlen(id) != 36 || inf_id_parse(id, 36, stated) < 0 || memcmp(stated, r->agent_id, 16) != 0) {
-        inf_request_refuse(r, MHD_HTTP_UNAUTHORIZED, "x-agent-id is not the agent of the path");
-        return;
-    }
-    switch (inf_keys_check(r->receiver->keys, r->agent_id, secret, strlen(secret), r->agent_name)) {
-    case INF_KEY_RIGHT:
-        return;
-    case INF_KEY_WRONG:
-        refuse_key(r);
-        return;
-    case INF_KEY_UNDECIDED:
-        inf_request_work(r, INF_PHASE_DECIDING, decide);
-    }
-}
-
 /* A page of another site can make a browser ask us under that site's name (DNS rebinding). It cannot make it ask under
  * an address, or a name that is ours. */
 static bool host_is_ours(const inf_request *r)
@@ -233,19 +193,9 @@ static bool host_is_ours(const inf_request *r)
 
 /* ---- the body ---- */
 
-static bool is_post(const inf_request *r)
-{
-    return r->route == INF_ROUTE_TRACE || r->route == INF_ROUTE_BATCH;
-}
-
-static size_t body_limit(const inf_request *r)
-{
-    return r->route == INF_ROUTE_BATCH ? INF_BATCH_MAX_BYTES : INF_BODY_MAX;
-}
-
 static void refuse_size(inf_request *r)
 {
-    inf_request_refusef(r, MHD_HTTP_CONTENT_TOO_LARGE, "the body is larger than %zu bytes", body_limit(r));
+    inf_request_refusef(r, MHD_HTTP_CONTENT_TOO_LARGE, "the body is larger than %zu bytes", r->def->body_max);
 }
 
 /* The last one is what common clients say when they are not told what they send. */
@@ -272,9 +222,10 @@ static void check_body_headers(inf_request *r)
 {
     const char *length = inf_request_header(r, MHD_HTTP_HEADER_CONTENT_LENGTH);
     const char *coding = inf_request_header(r, MHD_HTTP_HEADER_CONTENT_ENCODING);
-    if (!length && !inf_request_header(r, MHD_HTTP_HEADER_TRANSFER_ENCODING))
+    bool sent = length || inf_request_header(r, MHD_HTTP_HEADER_TRANSFER_ENCODING);
+    if (!sent && r->def->access == INF_ACCESS_INGEST)
         inf_request_refuse(r, MHD_HTTP_LENGTH_REQUIRED, "the request has no Content-Length");
-    else if (length && strtoull(length, NULL, 10) > body_limit(r))
+    else if (length && strtoull(length, NULL, 10) > r->def->body_max)
         refuse_size(r);
     else if (!type_is_fine(inf_request_header(r, MHD_HTTP_HEADER_CONTENT_TYPE)))
         inf_request_refuse(r, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "the body's type is not application/json");
@@ -303,9 +254,9 @@ static bool take_body(inf_http *http, inf_request *r, const char *data, size_t s
     r->received += size;
     if (r->refused)
         return r->received <= READ_OVER_MAX;
-    if (!is_post(r))
+    if (r->def->body_max == 0)
         return r->received <= READ_OVER_MAX; /* a GET with a body: read over */
-    if (r->received > body_limit(r))
+    if (r->received > r->def->body_max)
         refuse_size(r);
     else if (!reserve(http, r, size))
         inf_request_refuse(r, MHD_HTTP_SERVICE_UNAVAILABLE, "too many bodies are being received");
@@ -329,13 +280,13 @@ static void begin(inf_http *http, inf_request *r, const char *url, const char *m
         inf_request_refuse(r, MHD_HTTP_SERVICE_UNAVAILABLE, "the receiver is ending");
         return;
     }
-    bool agent = is_post(r) || r->route == INF_ROUTE_HEALTH;
+    /* Only a browser can be misled, and it cannot be made to send an agent's key. */
+    bool agent = r->def->access == INF_ACCESS_INGEST || r->def->access == INF_ACCESS_AGENT_OR_READ;
     if (!agent && !host_is_ours(r)) {
         inf_request_refuse(r, MHD_HTTP_MISDIRECTED_REQUEST, "this receiver does not answer to that host name");
         return;
     }
-    if (agent)
-        authenticate(r);
+    inf_access_early(r);
 }
 
 static bool wants_continue(const inf_request *r)
@@ -349,28 +300,6 @@ static bool answer_early(const inf_request *r)
 {
     const char *length = inf_request_header(r, MHD_HTTP_HEADER_CONTENT_LENGTH);
     return r->refused && (wants_continue(r) || (length && strtoull(length, NULL, 10) > READ_OVER_MAX));
-}
-
-static void act(inf_request *r)
-{
-    if (r->refused)
-        return;
-    switch (r->route) {
-    case INF_ROUTE_TRACE:
-        inf_ingest_platform(r);
-        break;
-    case INF_ROUTE_BATCH:
-        inf_ingest_batch(r);
-        break;
-    case INF_ROUTE_HEALTH:
-        inf_ingest_health(r);
-        break;
-    case INF_ROUTE_PAGE:
-        inf_files_serve(r);
-        break;
-    default:
-        inf_api_read(r);
-    }
 }
 
 static enum MHD_Result take(void *context, struct MHD_Connection *connection, const char *url, const char *method,
@@ -397,7 +326,7 @@ static enum MHD_Result take(void *context, struct MHD_Connection *connection, co
     }
     r->suspended = false;
     if (r->phase == INF_PHASE_DECIDED) {
-        if (!r->refused && is_post(r))
+        if (!r->refused && r->def->body_max > 0)
             check_body_headers(r);
         r->phase = INF_PHASE_BODY;
         return answer_early(r) ? inf_answer_queue(r) : MHD_YES;
@@ -409,7 +338,8 @@ static enum MHD_Result take(void *context, struct MHD_Connection *connection, co
     }
     if (r->phase == INF_PHASE_BODY) {
         r->phase = INF_PHASE_ANSWERED;
-        act(r);
+        if (!r->refused)
+            inf_route_run(r);
         if (r->suspended)
             return MHD_YES;
     }

@@ -122,8 +122,9 @@ static void answer(struct batch *b)
         inf_ingest_commit(r);
 }
 
-void inf_ingest_batch(inf_request *r)
+void inf_ingest_batch(inf_request *r, inf_worker *worker)
 {
+    (void)worker;
     if (!inf_ingest_unpack(r, INF_BATCH_MAX_BYTES))
         return;
     if (too_many(r)) {

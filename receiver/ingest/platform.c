@@ -58,8 +58,9 @@ static int accept_one(inf_request *r, inf_body_reader *reader, uint8_t trace_id[
     return rc;
 }
 
-void inf_ingest_platform(inf_request *r)
+void inf_ingest_platform(inf_request *r, inf_worker *worker)
 {
+    (void)worker;
     uint8_t trace_id[16];
     char uuid[37];
     if (!inf_ingest_unpack(r, INF_BODY_MAX))
@@ -87,14 +88,15 @@ void inf_ingest_platform(inf_request *r)
     inf_ingest_commit(r);
 }
 
-void inf_ingest_health(inf_request *r)
+void inf_ingest_health(inf_request *r, inf_worker *worker)
 {
+    (void)worker;
     char now[INF_RFC3339_SIZE];
     inf_rfc3339(inf_unix_ns(), 6, now);
-    /* An agent that was found right a moment ago by the slow way has no name here yet. */
-    const char *secret = inf_request_header(r, "x-agent-key");
-    if (!r->agent_name[0] && secret)
-        inf_keys_check(r->receiver->keys, r->agent_id, secret, strlen(secret), r->agent_name);
+    if (!inf_keys_name(r->receiver->keys, r->agent_id, r->agent_name)) {
+        inf_request_refuse(r, MHD_HTTP_NOT_FOUND, "there is no such agent, or it is revoked");
+        return;
+    }
     r->status = MHD_HTTP_OK;
     inf_json_writer w = inf_json_writer_on(&r->answer);
     inf_json_begin_object(&w);

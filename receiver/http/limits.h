@@ -1,0 +1,14 @@
+/* What one request may hold. Private to receiver/. */
+#ifndef INF_HTTP_LIMITS_H
+#define INF_HTTP_LIMITS_H
+
+#include "ingest/body.h" /* INF_BODY_MAX, of one trace */
+
+/* Clients make ten requests a second at most when nothing else is set: a request must hold a tenth of what one client
+ * can deliver in a second. */
+#define INF_BATCH_MAX_TRACES 32768
+#define INF_BATCH_MAX_BYTES (12 * 1024 * 1024)
+#define INF_BATCH_HEADER "max_traces=32768; max_bytes=12582912; encodings=zstd; extra=1"
+#define INF_REQUEST_BODY_MAX (INF_BATCH_MAX_BYTES + 128 * 1024) /* of the buffer: with room to work */
+
+#endif
