@@ -5,6 +5,7 @@ recorded (left out by sampling, its client closed), it does nothing. None raises
 """
 
 from . import _core
+from ._trace import json_object, masked_by
 from .builder import StepContext
 
 _TAGS = _core.TAGS
@@ -80,14 +81,10 @@ class CurrentTrace:
         return self._context.parent_id
 
     def _masked(self, text):
-        mask = self._context.mask
-        if mask is None:
-            return text
-        try:
-            masked = mask(text)
-            return masked if isinstance(masked, str) else "[masked]"
-        except Exception:
-            return "[masked]"
+        return masked_by(self._context.mask, text)
+
+    def _json(self, metadata):
+        return json_object(metadata, self._context.mask_secrets, self._context.mask)
 
     def _record(self, *fields):
         self._context.record([(_TAGS[name], value) for name, value in fields])
@@ -127,9 +124,7 @@ class CurrentTrace:
 
     def set_metadata(self, metadata=None, /, **more):
         """A dict, or keywords; takes the place of earlier metadata and of the decorator's."""
-        from ._trace import json_object
-
-        return self._record(("METADATA", json_object({**(metadata or {}), **more})))
+        return self._record(("METADATA", self._json({**(metadata or {}), **more})))
 
     def set_session(self, session_id):
         return self._record(("SESSION_ID", _text(session_id)[:200]))
@@ -186,9 +181,7 @@ class CurrentTrace:
         tool, call, error = step.tool_call, step.llm_call, step.error
         metadata = None
         if isinstance(step.metadata, dict):
-            from ._trace import json_object
-
-            metadata = json_object(step.metadata)
+            metadata = self._json(step.metadata)
         self._record(
             (
                 "STEP",

@@ -111,7 +111,7 @@ def _options(function, core, options):
     if tags is not None:
         made["tags"] = tuple(_text(tag) for tag in ([tags] if isinstance(tags, str) else tags))
     if options.get("metadata") is not None:
-        made["metadata"] = json_object(options["metadata"], secrets)
+        made["metadata"] = json_object(options["metadata"], secrets, made.get("mask"))
     for name in ("session_id", "user_id"):
         if options.get(name) is not None:
             made[name] = _text(options[name])
@@ -120,21 +120,35 @@ def _options(function, core, options):
     return made
 
 
-def _masked(value, depth=0):
+def masked_by(mask, text):
+    """What the user's callable makes of a text; all of it is masked when that fails."""
+    if mask is None:
+        return text
+    try:
+        masked = mask(text)
+    except Exception:
+        return "[masked]"
+    return masked if isinstance(masked, str) else "[masked]"
+
+
+def _masked(value, secrets, mask, depth=0):
     if isinstance(value, str):
-        return _core.mask_text(value)
+        return masked_by(mask, _core.mask_text(value) if secrets else value)
     if isinstance(value, dict) and depth < 20:
         return {
-            key: "[masked]" if item is not None and _core.is_secret_name(_text(key)) else _masked(item, depth + 1)
+            key: "[masked]"
+            if secrets and item is not None and _core.is_secret_name(_text(key))
+            else _masked(item, secrets, mask, depth + 1)
             for key, item in value.items()
         }
     if isinstance(value, (list, tuple)) and depth < 20:
-        return [_masked(item, depth + 1) for item in value]
+        return [_masked(item, secrets, mask, depth + 1) for item in value]
     return value
 
 
-def json_object(metadata, secrets=True):
-    """A dict as JSON text, its secrets masked; what JSON does not have is written as text."""
+def json_object(metadata, secrets=True, mask=None):
+    """A dict as JSON text, its secrets masked, then each text as `mask` has it; what JSON does not have is written as
+    text."""
     from ._json import dumps, plain
 
     if not isinstance(metadata, dict):
@@ -143,7 +157,7 @@ def json_object(metadata, secrets=True):
         made = plain(metadata)
     except Exception:
         made = {_text(key): _text(value) for key, value in metadata.items()}
-    encoded = dumps(_masked(made) if secrets else made)
+    encoded = dumps(_masked(made, secrets, mask) if secrets or mask else made)
     return encoded.decode() if isinstance(encoded, bytes) else encoded
 
 

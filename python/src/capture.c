@@ -6,8 +6,9 @@
  * What is not built in is asked for its repr() as usual.
  *
  * Where the text differs from repr()'s, on purpose: a __repr__ that raises gives "<repr failed: TypeName>"; nesting
- * deeper than MAX_DEPTH gives "..."; integers past MAX_INT_BITS give their size; and the quote of a string longer
- * than QUOTE_SCAN is chosen by its first QUOTE_SCAN characters. */
+ * deeper than MAX_DEPTH gives "..."; integers past MAX_INT_BITS give their size; arrays and tables that have been told
+ * to show all they hold give their shape; and the quote of a string longer than QUOTE_SCAN is chosen by its first
+ * QUOTE_SCAN characters. */
 #include "core.h"
 
 #include <string.h>
@@ -270,6 +271,19 @@ static void write_small_int(text_writer *w, long long value)
     put(w, p, (size_t)(digits + sizeof digits - p));
 }
 
+/* What stands in place of a repr() that has raised; the exception is gone afterwards. */
+static void write_failure(text_writer *w)
+{
+    PyObject *type = PyErr_Occurred();
+    const char *name = type && PyType_Check(type) ? ((PyTypeObject *)type)->tp_name : "Exception";
+    const char *dot = strrchr(name, '.');
+    name = dot ? dot + 1 : name;
+    put_literal(w, "<repr failed: ");
+    put(w, name, strnlen(name, 200));
+    put_char(w, '>');
+    swallow_error();
+}
+
 /* Any object's own repr(), with its failures. */
 static void write_foreign(text_writer *w, PyObject *object)
 {
@@ -282,59 +296,15 @@ static void write_foreign(text_writer *w, PyObject *object)
         else
             n->entered = true;
     }
-    PyObject *text = PyObject_Repr(object);
+    PyObject *text = fields_instead(object);
+    if (!text)
+        text = PyObject_Repr(object);
     if (!text) {
-        PyObject *type = PyErr_Occurred();
-        const char *name = type && PyType_Check(type) ? ((PyTypeObject *)type)->tp_name : "Exception";
-        const char *dot = strrchr(name, '.');
-        name = dot ? dot + 1 : name;
-        put_literal(w, "<repr failed: ");
-        put(w, name, strnlen(name, 200));
-        put_char(w, '>');
-        swallow_error();
+        write_failure(w);
         return;
     }
     write_text(w, text);
     Py_DECREF(text);
-}
-
-/* The fields of a dataclass whose __repr__ is the generated one, a borrowed dict; else NULL. Then the fields are walked
- * here, because the generated one makes the text of all of them, however large. No exception set. */
-static PyObject *dataclass_fields(PyTypeObject *type)
-{
-    PyObject *mro = type->tp_mro;
-    PyObject *repr = NULL, *fields = NULL;
-    if (type->tp_repr == PyBaseObject_Type.tp_repr || !mro)
-        return NULL;
-    for (Py_ssize_t i = 0; !repr && i < PyTuple_GET_SIZE(mro); i++) {
-        PyObject *dict =
-            PyType_Check(PyTuple_GET_ITEM(mro, i)) ? ((PyTypeObject *)PyTuple_GET_ITEM(mro, i))->tp_dict : NULL;
-        repr = dict ? PyDict_GetItemString(dict, "__repr__") : NULL;
-        fields = repr ? PyDict_GetItemString(dict, "__dataclass_fields__") : NULL;
-    }
-    if (!fields || !PyDict_CheckExact(fields) || !PyFunction_Check(repr))
-        return NULL;
-    PyObject *inner = PyObject_GetAttrString(repr, "__wrapped__");
-    bool generated =
-        inner && PyFunction_Check(inner) &&
-        PyUnicode_CompareWithASCIIString(((PyCodeObject *)PyFunction_GET_CODE(inner))->co_filename, "<string>") == 0;
-    PyErr_Clear();
-    Py_XDECREF(inner);
-    return generated ? fields : NULL;
-}
-
-/* Whether the generated __repr__ shows it: Field.repr, and no ClassVar or InitVar. */
-static bool is_shown_field(PyObject *field)
-{
-    PyObject *repr = PyObject_GetAttrString(field, "repr");
-    PyObject *kind = repr == Py_True ? PyObject_GetAttrString(field, "_field_type") : NULL;
-    PyObject *name = kind ? PyObject_GetAttrString(kind, "name") : NULL;
-    bool shown = name && PyUnicode_Check(name) && PyUnicode_CompareWithASCIIString(name, "_FIELD") == 0;
-    PyErr_Clear();
-    Py_XDECREF(name);
-    Py_XDECREF(kind);
-    Py_XDECREF(repr);
-    return shown;
 }
 
 static void write_dataclass(text_writer *w, PyObject *object, PyObject *fields)
@@ -349,7 +319,7 @@ static void write_dataclass(text_writer *w, PyObject *object, PyObject *fields)
     bool first = true;
     Py_INCREF(fields);
     while (!w->cut && PyDict_Next(fields, &place, &name, &field)) {
-        if (!PyUnicode_Check(name) || !is_shown_field(field))
+        if (!PyUnicode_Check(name) || !fields_is_shown(field))
             continue;
         if (!first)
             put_literal(w, ", ");
@@ -367,6 +337,46 @@ static void write_dataclass(text_writer *w, PyObject *object, PyObject *fields)
     }
     Py_DECREF(fields);
     put_char(w, ')');
+    nest_leave(w, &n);
+}
+
+/* A pydantic model: what its own __repr_args__() gives, a name and a value at a time, asked for no further than the
+ * text goes. */
+static void write_model(text_writer *w, PyObject *object)
+{
+    nest n;
+    if (!nest_enter(w, &n, object, "..."))
+        return;
+    PyObject *name = PyObject_CallMethod(object, "__repr_name__", NULL);
+    PyObject *pairs = name && PyUnicode_Check(name) ? PyObject_CallMethod(object, "__repr_args__", NULL) : NULL;
+    PyObject *iterator = pairs ? PyObject_GetIter(pairs) : NULL;
+    PyObject *pair = NULL;
+    bool first = true;
+    if (iterator) {
+        write_text(w, name);
+        put_char(w, '(');
+    }
+    while (iterator && !w->cut && (pair = PyIter_Next(iterator))) {
+        if (PyTuple_Check(pair) && PyTuple_GET_SIZE(pair) == 2) {
+            PyObject *key = PyTuple_GET_ITEM(pair, 0);
+            if (!first)
+                put_literal(w, ", ");
+            first = false;
+            if (PyUnicode_Check(key)) {
+                write_text(w, key);
+                put_char(w, '=');
+            }
+            write_object(w, PyTuple_GET_ITEM(pair, 1));
+        }
+        Py_DECREF(pair);
+    }
+    if (!iterator || PyErr_Occurred())
+        write_failure(w);
+    if (iterator)
+        put_char(w, ')');
+    Py_XDECREF(iterator);
+    Py_XDECREF(pairs);
+    Py_XDECREF(name);
     nest_leave(w, &n);
 }
 
@@ -574,11 +584,17 @@ static void write_object(text_writer *w, PyObject *object)
     else if (type == &PyDictItems_Type)
         write_iterated(w, object, "dict_items([", "])", "...");
     else {
-        PyObject *fields = type->tp_flags & Py_TPFLAGS_HEAPTYPE ? dataclass_fields(type) : NULL;
-        if (fields)
+        PyObject *fields;
+        switch (fields_of(type, &fields)) {
+        case FIELDS_DATACLASS:
             write_dataclass(w, object, fields);
-        else
+            break;
+        case FIELDS_MODEL:
+            write_model(w, object);
+            break;
+        default:
             write_foreign(w, object);
+        }
     }
 }
 

@@ -897,6 +897,12 @@ static PyObject *context_silent(context_object *self, void *closure)
     return PyBool_FromLong(self->phase == CONTEXT_SILENT);
 }
 
+static PyObject *context_mask_secrets(context_object *self, void *closure)
+{
+    (void)closure;
+    return PyBool_FromLong(self->trace.mask);
+}
+
 static PyObject *context_mask(context_object *self, void *closure)
 {
     (void)closure;
@@ -935,6 +941,7 @@ static PyGetSetDef context_getset[] = {
     {"trace_id", (getter)context_trace_id, NULL, "32 hexadecimal digits, or None outside a trace.", NULL},
     {"parent_id", (getter)context_parent_id, NULL, "The enclosing trace's id, or None.", NULL},
     {"silent", (getter)context_silent, NULL, "Whether it stands for a trace that is not recorded.", NULL},
+    {"mask_secrets", (getter)context_mask_secrets, NULL, "Whether secrets are masked.", NULL},
     {"mask", (getter)context_mask, NULL, "The decorator's mask= callable, or None.", NULL},
     {"recording", (getter)context_recording, NULL, "Whether the traced function is still running.", NULL},
     {NULL, NULL, NULL, NULL, NULL},

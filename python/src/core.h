@@ -3,7 +3,9 @@
  *   module.c     the module and its state            capture.c   arguments and results as bounded text
  *   client.c     Client: an inf_client               error.c     an exception as a record
  *   context.c    TraceContext: one open trace        traced.c    Traced: the decorated callable
+ *   fields.c     what is shown by its fields
  *   coroutine.c  TracedCoroutine: what a decorated coroutine function returns
+ *   future.c     the end of a future that a plain function returned
  *   generator.c  TracedGenerator and TracedAsyncGenerator: the same for generator functions
  *
  * Every function here runs with the GIL held; the GIL is what serialises the writers of one trace. Nothing here lets an
@@ -58,6 +60,7 @@ typedef struct core_state {
     PyTypeObject *generator_type;
     PyTypeObject *async_generator_type;
     PyTypeObject *async_step_type;
+    PyTypeObject *future_end_type;
     PyObject *context_var;
     PyObject *name_doc, *name_module, *name_wrapped, *name_send, *name_throw, *name_close, *name_settle, *name_recorded;
     PyObject *name_notes;
@@ -205,6 +208,12 @@ extern PyType_Spec generator_spec;
 extern PyType_Spec async_generator_spec;
 extern PyType_Spec async_step_spec;
 
+/* future.c. Whether it is a future or task of asyncio's; and: its trace ends when it is done. Takes over the reference
+ * to `context`. No exception set before or after. */
+bool future_is(PyObject *object);
+void future_follow(traced_object *traced, PyObject *future, context_object *context);
+extern PyType_Spec future_end_spec;
+
 /* coroutine.c. Steals `coroutine`. */
 PyObject *coroutine_wrap(traced_object *traced, PyObject *coroutine, PyObject *const *args, Py_ssize_t nargs,
                          PyObject *kwnames);
@@ -234,6 +243,14 @@ void capture_items_clear(capture_items *items);
 /* The same into a buffer of at least 4 * chars bytes; returns the bytes written. */
 size_t capture_object_to(char *buffer, PyObject *object, size_t chars);
 size_t capture_text_to(char *buffer, PyObject *text, size_t chars);
+
+/* fields.c. How an object of a type is shown other than by its repr(). For dataclasses *fields is the borrowed dict of
+ * them. No exception set before or after. */
+enum fields_kind { FIELDS_NONE, FIELDS_DATACLASS, FIELDS_MODEL };
+enum fields_kind fields_of(PyTypeObject *type, PyObject **fields);
+bool fields_is_shown(PyObject *field);
+/* A text in place of a repr() that would be too large, a new reference; NULL: ask for the repr(). */
+PyObject *fields_instead(PyObject *object);
 
 /* error.c. Adds the ERROR group of an exception with its traceback (may be NULL) to the trace. No exception set. */
 void error_record(core_state *state, inf_trace *trace, PyObject *exception, PyObject *traceback, PyObject *mask);

@@ -94,8 +94,10 @@ static int module_exec(PyObject *module)
     state->generator_type = add_type(module, &generator_spec);
     state->async_generator_type = add_type(module, &async_generator_spec);
     state->async_step_type = add_type(module, &async_step_spec);
+    state->future_end_type = add_type(module, &future_end_spec);
     if (!state->client_type || !state->await_type || !state->context_type || !state->coroutine_type ||
-        !state->traced_type || !state->generator_type || !state->async_generator_type || !state->async_step_type)
+        !state->traced_type || !state->generator_type || !state->async_generator_type || !state->async_step_type ||
+        !state->future_end_type)
         return -1;
     if (coroutine_set_await(state->coroutine_type) < 0)
         return -1;
@@ -105,6 +107,7 @@ static int module_exec(PyObject *module)
     state->generator_type->tp_new = NULL;
     state->async_generator_type->tp_new = NULL;
     state->async_step_type->tp_new = NULL;
+    state->future_end_type->tp_new = NULL;
     if (PyModule_AddStringConstant(module, "VERSION", INF_VERSION) < 0)
         return -1;
     if (add_tags(module) < 0)
@@ -127,6 +130,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->generator_type);
     Py_VISIT(state->async_generator_type);
     Py_VISIT(state->async_step_type);
+    Py_VISIT(state->future_end_type);
     Py_VISIT(state->context_var);
     Py_VISIT(state->getline);
     return 0;

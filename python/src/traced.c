@@ -24,11 +24,15 @@ static PyObject *record_failed_call(traced_object *self, PyObject *const *args, 
 }
 
 /* A plain function may return what runs later: then its trace goes on with it. Only what nobody else can know yet is
- * wrapped, so that no `is` in the program changes its answer. */
+ * wrapped, so that no `is` in the program changes its answer; a future is not wrapped but listened to. */
 static inline bool runs_later(PyObject *result)
 {
     PyTypeObject *type = Py_TYPE(result);
-    return unlikely(type == &PyCoro_Type || type == &PyGen_Type || type == &PyAsyncGen_Type) && Py_REFCNT(result) == 1;
+    if (likely(!type->tp_as_async && type != &PyGen_Type))
+        return false;
+    if (type == &PyCoro_Type || type == &PyGen_Type || type == &PyAsyncGen_Type)
+        return Py_REFCNT(result) == 1;
+    return future_is(result);
 }
 
 static PyObject *end_later(traced_object *self, PyObject *result, context_object *context)
@@ -39,6 +43,10 @@ static PyObject *end_later(traced_object *self, PyObject *result, context_object
     }
     if (Py_TYPE(result) == &PyCoro_Type)
         return coroutine_adopt(self, result, context);
+    if (Py_TYPE(result) != &PyGen_Type && Py_TYPE(result) != &PyAsyncGen_Type) {
+        future_follow(self, result, context);
+        return result;
+    }
     return generator_wrap(self, result, NULL, 0, NULL, context);
 }
 

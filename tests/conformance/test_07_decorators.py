@@ -6,6 +6,7 @@ import inspect
 import logging
 import platform
 import re
+import threading
 import time
 
 import pytest
@@ -831,3 +832,58 @@ def test_keyword_only_options(client):
         client.trace("t", False)
     with pytest.raises(TypeError):
         trace_agent("t", None, False)
+
+
+# -- what runs elsewhere, or later --
+
+
+@differs("threads", "a plain thread goes on in the trace that started it")
+def test_a_plain_thread(make_client):
+    seen = []
+
+    @make_client().trace("t")
+    def starts_a_thread():
+        thread = threading.Thread(target=lambda: seen.append(get_current_trace_context()))
+        thread.start()
+        thread.join()
+        return get_current_trace_context()
+
+    own = starts_a_thread()
+    assert own is not None
+    assert (seen == [None]) if PUBLISHED else (seen[0].trace_id == own.trace_id)
+
+
+@differs("futures", "the trace of a plain function lasts until the task that it returned is done")
+def test_a_plain_function_that_returns_a_task(make_client, server):
+    client = make_client()
+
+    async def work():
+        await asyncio.sleep(0.02)
+        return 42
+
+    async def main():
+        assert await client.trace("t")(lambda: asyncio.get_running_loop().create_task(work()))() == 42
+        await asyncio.sleep(0)
+
+    asyncio.run(main())
+    deliver(client)
+    output = server.trace()["output_summary"]
+    assert output.startswith("<Task pending") if PUBLISHED else output == "42"
+
+
+@differs("async-after-close", "what runs after close() is not traced")
+def test_a_decorated_call_after_close(make_async, server):
+    async def main():
+        client = make_async()
+
+        @client.trace("t")
+        async def f():
+            return 1
+
+        await client.close()
+        assert await f() == 1
+        await adeliver(client)
+        await client.close()
+
+    asyncio.run(main())
+    assert len(server.requests) == (1 if PUBLISHED else 0)

@@ -6,6 +6,7 @@ import enum
 import time
 import typing
 
+import pydantic
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -246,3 +247,70 @@ def test_cost_of_a_dataclass_is_bounded():
     start = time.perf_counter()
     text = capture(large, 3000)
     assert time.perf_counter() - start < 0.02 and len(text) == 3000
+
+
+class Model(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="allow")
+    name: str
+    items: list
+    hidden: str = pydantic.Field("h", repr=False)
+
+    @pydantic.computed_field
+    @property
+    def size(self) -> int:
+        return len(self.items)
+
+
+class OwnText(pydantic.BaseModel):
+    name: str
+
+    def __repr__(self):
+        return "mine"
+
+
+class Broken(pydantic.BaseModel):
+    name: str
+
+    def __repr_args__(self):
+        yield "name", self.name
+        raise RuntimeError("no")
+
+
+def test_pydantic_models():
+    model = Model(name="m\n", items=[1, OwnText(name="x")], more={"a": 1})
+    assert capture(model, 8000) == repr(model) and capture([model], 40) == cut(repr([model]), 40)
+    numbers = pydantic.RootModel[list[int]]([1, 2])
+    assert capture(numbers, 8000) == repr(numbers)
+    assert capture(Broken(name="x"), 100) == "Broken(name='x'<repr failed: RuntimeError>)"
+    model.items.append(model)
+    assert capture(model, 8000).startswith("Model(name='m\\n', items=[1, mine, ...]")
+
+
+def test_cost_of_a_pydantic_model_is_bounded():
+    large = Model(name="m", items=list(range(1_000_000)), more="x" * 10_000_000)
+    start = time.perf_counter()
+    text = capture(large, 3000)
+    assert time.perf_counter() - start < 0.02 and len(text) == 3000
+
+
+def test_numpy():
+    numpy = pytest.importorskip("numpy")
+    for value in (numpy.arange(10), numpy.zeros((3000, 3000)), numpy.float64(0.5), numpy.array([b"x", b"y"])):
+        assert capture([value], 8000) == repr([value])
+    with numpy.printoptions(threshold=10**9):
+        start = time.perf_counter()
+        text = capture(numpy.zeros((3000, 3000)), 8000)
+        assert time.perf_counter() - start < 0.1
+    assert text == "<ndarray of shape (3000, 3000), float64>"
+
+
+def test_pandas():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"number": range(50_000), "text": ["x" * 1000] * 50_000})
+    for value in (frame, frame["text"], frame.index, pandas.Timestamp("2026-01-01"), frame.head(3)):
+        assert capture(value, 8000) == cut(repr(value), 8000)
+    with pandas.option_context("display.max_rows", None):
+        start = time.perf_counter()
+        texts = [capture(value, 8000) for value in (frame, frame["text"])]
+        assert time.perf_counter() - start < 0.1
+    assert texts == ["<DataFrame of shape (50000, 2)>", "<Series of shape (50000,)>"]

@@ -305,3 +305,64 @@ def test_eager_tasks():
         return await asyncio.gather(add(1), add(2))
 
     assert asyncio.run(main()) == [2, 3]
+
+
+async def test_a_task_that_a_plain_function_returns_is_traced_to_its_end():
+    async def work(fail):
+        await asyncio.sleep(0.02)
+        if fail:
+            raise ValueError("from the task")
+        return "done"
+
+    start = trace_agent("later")(lambda fail: asyncio.get_running_loop().create_task(work(fail)))
+    task = start(False)
+    assert isinstance(task, asyncio.Task) and start.last_trace is None
+    assert await task == "done"
+    await asyncio.sleep(0)
+    assert start.last_trace.output_summary == "'done'" and start.last_trace.duration >= 0.02
+    task = start(True)
+    with pytest.raises(ValueError):
+        await task
+    await asyncio.sleep(0)
+    error = start.last_trace.errors[0]
+    assert error.message == "from the task" and "in work" in error.stack_trace
+
+
+async def test_a_future_that_is_cancelled_or_done_already():
+    loop = asyncio.get_running_loop()
+    done = loop.create_future()
+    done.set_result([1])
+    give = trace_agent("later")(lambda future: future)
+    assert give(done) is done
+    await asyncio.sleep(0)
+    assert give.last_trace.output_summary == "[1]"
+    waiting = loop.create_future()
+    assert give(waiting) is waiting
+    waiting.cancel()
+    await asyncio.sleep(0)
+    assert give.last_trace.steps[0].error.error_type == "CancelledError" and not give.last_trace.errors
+
+
+def test_a_forgotten_exception_of_a_task_is_still_told(caplog):
+    async def main():
+        async def fails():
+            raise ValueError("forgotten")
+
+        start = trace_agent("later")(lambda: asyncio.get_running_loop().create_task(fails()))
+        start()
+        await asyncio.sleep(0.01)
+        gc.collect()
+
+    with caplog.at_level("ERROR", logger="asyncio"):
+        asyncio.run(main())
+        gc.collect()
+    assert any("never retrieved" in record.getMessage() for record in caplog.records)
+
+
+def test_a_future_that_outlives_its_loop():
+    loop = asyncio.new_event_loop()
+    give = trace_agent("later")(lambda: loop.create_future())
+    give()
+    loop.close()
+    gc.collect()
+    assert give.last_trace.steps[0].error.message == "the future was never done"

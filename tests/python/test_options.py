@@ -178,3 +178,31 @@ def test_current_trace_after_the_client_is_closed(server):
     assert f()
     client.close(0)
     assert f() is None
+
+
+def test_mask_callable_sees_metadata():
+    @trace_agent("t", mask=lambda text: text.replace("ann", "X"), metadata={"who": ["ann"], "password": "ann"})
+    def f(inside):
+        if inside:
+            current_trace().set_metadata(who={"name": "ann"}, n=1)
+
+    f(False)
+    assert f.last_trace.metadata == {"who": ["X"], "password": "[masked]"}
+    f(True)
+    assert f.last_trace.metadata == {"who": {"name": "X"}, "n": 1}
+
+
+def test_masking_switched_off_for_what_is_set_inside(monkeypatch):
+    monkeypatch.setenv("INFINIUM_MASK", "0")
+
+    @trace_agent("t")
+    def f():
+        trace = current_trace()
+        trace.set_metadata(password="p1").set_output("token=p2")
+        with trace.step("a") as step:
+            step.set_input("api_key=p3").set_metadata({"secret": "p4"})
+
+    f()
+    task = f.last_trace
+    assert task.metadata == {"password": "p1"} and task.output_summary == "token=p2"
+    assert task.steps[1].input_preview == "api_key=p3" and task.steps[1].metadata == {"secret": "p4"}
