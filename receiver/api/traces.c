@@ -4,40 +4,12 @@
 #include <string.h>
 
 #include "api/api.h"
+#include "api/query.h"
 #include "api/summary.h"
 #include "base/id.h"
 #include "infinium.h"
 
 /* ---- the list ---- */
-
-struct list {
-    inf_store_filter filter;
-    uint8_t agent_id[16];
-};
-
-static bool read_filter(inf_request *r, struct list *l)
-{
-    const char *agent = inf_request_argument(r, "agent");
-    const char *name = inf_request_argument(r, "name");
-    const char *status = inf_request_argument(r, "status");
-    l->filter = (inf_store_filter)INF_STORE_FILTER_INIT;
-    l->filter.cursor = inf_request_argument(r, "cursor");
-    if (agent && *agent) {
-        if (inf_id_parse(agent, strlen(agent), l->agent_id) < 0) {
-            inf_request_refuse(r, MHD_HTTP_BAD_REQUEST, "agent is not an agent's id");
-            return false;
-        }
-        l->filter.agent_id = l->agent_id;
-    }
-    if (name && *name)
-        l->filter.name = name;
-    if (status && *status && (l->filter.status = inf_status_parse(status)) < 0) {
-        inf_request_refuse(r, MHD_HTTP_BAD_REQUEST, "status is none of ok, error, running, interrupted");
-        return false;
-    }
-    return inf_api_time(r, "from", &l->filter.from_ns) && inf_api_time(r, "to", &l->filter.to_ns) &&
-           inf_api_limit(r, &l->filter.limit) && inf_access_filter(r, &l->filter);
-}
 
 static int list_row(void *context, const inf_summary *summary)
 {
@@ -48,28 +20,29 @@ static int list_row(void *context, const inf_summary *summary)
 
 void inf_api_traces(inf_request *r, inf_worker *worker)
 {
-    struct list l;
-    char cursor[INF_STORE_CURSOR_SIZE];
-    inf_intake_catch_up(r->receiver->intake);
-    if (!read_filter(r, &l))
+    inf_query_traces q = INF_QUERY_TRACES_INIT;
+    char next[INF_STORE_CURSOR_SIZE] = "";
+    const inf_query_parameter parameters[] = {
+        INF_QUERY_TRACE_FILTERS(&q),
+        {"limit", INF_QUERY_INT, &q.limit, 1, INF_QUERY_LIMIT_MAX, NULL},
+        {"cursor", INF_QUERY_TEXT, &q.filter.cursor, 0, INF_STORE_CURSOR_SIZE - 1, NULL},
+    };
+    if (!INF_QUERY_READ(r, parameters) || !inf_query_settle(r, &q))
         return;
+    inf_intake_catch_up(r->receiver->intake);
     inf_json_writer w = inf_json_writer_on(&r->answer);
     inf_json_begin_object(&w);
     inf_json_key(&w, "traces");
     inf_json_begin_array(&w);
-    int rc = inf_store_list(worker->store, &l.filter, list_row, &w, cursor);
-    if (rc == INF_EINVAL) {
-        inf_request_refuse(r, MHD_HTTP_BAD_REQUEST, "cursor is none of ours");
-        return;
-    }
-    if (rc < 0) {
-        inf_api_store_failed(r, worker, rc);
-        return;
-    }
+    int rc = inf_store_list(worker->store, &q.filter, list_row, &w, next);
     inf_json_end_array(&w);
     inf_json_key(&w, "next_cursor");
-    inf_json_put_text(&w, *cursor ? cursor : NULL);
+    inf_json_put_text(&w, *next ? next : NULL);
     inf_json_end_object(&w);
+    if (rc == INF_EINVAL)
+        inf_request_refuse(r, MHD_HTTP_BAD_REQUEST, "cursor is none that this path has given");
+    else if (rc < 0)
+        inf_api_store_failed(r, worker, rc);
 }
 
 /* ---- one trace ---- */
@@ -80,6 +53,8 @@ void inf_api_trace(inf_request *r, inf_worker *worker)
     inf_summary summary;
     char *body = NULL;
     size_t length = 0;
+    if (!inf_query_read(r, NULL, 0))
+        return;
     if (inf_id_parse(r->segments[0], strlen(r->segments[0]), id) < 0) {
         inf_request_refuse(r, MHD_HTTP_NOT_FOUND, "that is no trace's id");
         return;

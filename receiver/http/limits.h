@@ -11,4 +11,7 @@
 #define INF_BATCH_HEADER "max_traces=32768; max_bytes=12582912; encodings=zstd; extra=1"
 #define INF_REQUEST_BODY_MAX (INF_BATCH_MAX_BYTES + 128 * 1024) /* of the buffer: with room to work */
 
+#define INF_IMPORT_LINE_MAX (4 * 1024 * 1024) /* bytes: a body, and what an export says besides */
+#define INF_IMPORT_PART (INF_IMPORT_LINE_MAX + 64 * 1024)
+
 #endif

@@ -56,6 +56,9 @@ struct inf_request {
     inf_buf body;
     uint64_t received; /* bytes of the body, kept or not */
     size_t reserved;   /* of the receiver's budget for bodies */
+    bool complete;     /* nothing more of the body is to come; for THREAD STREAM, which keeps something between */
+    void *stream;      /* the parts of its body */
+    void (*stream_free)(void *stream);
 
     void (*work)(inf_request *request, inf_worker *worker); /* ends with inf_request_resume() */
 

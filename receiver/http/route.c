@@ -124,7 +124,7 @@ void inf_route_find(inf_request *r, const char *url, const char *method)
 
 static void unpack(inf_request *r)
 {
-    if (r->body.length > 0)
+    if (r->body.length > 0 && r->def->thread != INF_THREAD_STREAM)
         inf_ingest_unpack(r, r->def->body_max);
 }
 
@@ -138,8 +138,29 @@ static void run_on_worker(inf_request *r, inf_worker *worker)
     inf_request_resume(r, INF_PHASE_ANSWERED);
 }
 
+static void run_part_on_worker(inf_request *r, inf_worker *worker)
+{
+    r->status = MHD_HTTP_OK;
+    if (inf_access_late(r, worker))
+        r->def->handler(r, worker);
+    if (r->refused)
+        inf_buf_reset(&r->body);
+    inf_request_resume(r, INF_PHASE_BODY);
+}
+
+void inf_route_run_part(inf_request *r)
+{
+    r->work = run_part_on_worker;
+    inf_request_suspend(r, INF_PHASE_WORKING);
+    if (inf_workers_submit(r->receiver->workers, r) == 0)
+        return;
+    inf_request_refuse(r, MHD_HTTP_SERVICE_UNAVAILABLE, "too much is waiting");
+    inf_request_resume(r, INF_PHASE_BODY);
+}
+
 void inf_route_run(inf_request *r)
 {
+    r->complete = true;
     if (r->def->thread == INF_THREAD_LOOP)
         r->def->handler(r, NULL);
     else

@@ -11,4 +11,7 @@ void inf_route_find(inf_request *request, const char *url, const char *method);
 /* Calls the route's handler, here or on a worker's thread; the body is complete and nothing refused. May suspend. */
 void inf_route_run(inf_request *request);
 
+/* THREAD STREAM: suspends, calls the handler with the part of the body that is there, and goes on with the body. */
+void inf_route_run_part(inf_request *request);
+
 #endif

@@ -18,9 +18,13 @@
  * BODY_MAX  bytes of a body, before and after decompression; more is refused. 0: a body is read over, r->body is empty.
  * THREAD    WORKER: handler(r, worker) is called on a worker's thread, with a store handle of its own, once the body
  *           is complete and unpacked. It fills r->answer (JSON unless it sets content_type) or r->response, and
- * r->status (200 before the call), or refuses; it does not resume the request: the dispatcher does. LOOP: handler(r,
- * NULL) is called on the connection's thread: it must not wait, and may suspend the request itself. Only for OPEN and
- * INGEST. A packed body is still packed.
+ *           r->status (200 before the call), or refuses; it does not resume the request: the dispatcher does.
+ *           STREAM: the same, but a body of any size comes in parts: the handler is called whenever r->body holds
+ *           BODY_MAX bytes, and once more when the body is complete (r->complete), to which it answers. It takes what
+ *           it has used off r->body's front and leaves less than BODY_MAX, or refuses; what it keeps between the calls
+ *           is r->stream, freed by r->stream_free. Nothing is unpacked.
+ *           LOOP: handler(r, NULL) is called on the connection's thread: it must not wait, and may suspend the request
+ *           itself. Only for OPEN and INGEST. A packed body is still packed.
  *
  * The first rows are found first: what comes most often stands on top. */
 #ifndef INF_HTTP_ROUTES_H
@@ -39,6 +43,7 @@
     /* traces */                                                                                                       \
     X(LIST,         "GET",    "/traces",                  READ,          0,                   WORKER, inf_api_traces)      \
     X(SHOW,         "GET",    "/traces/{trace}",          READ,          0,                   WORKER, inf_api_trace)       \
+    X(IMPORT,       "POST",   "/import",                  ADMIN,         INF_IMPORT_PART,     STREAM, inf_api_import)      \
     X(EVENTS,       "GET",    "/events",                  READ,          0,                   WORKER, inf_api_events)      \
     /* agents and keys */                                                                                              \
     X(AGENTS,       "GET",    "/agents",                  READ,          0,                   WORKER, inf_api_agents)      \
@@ -66,7 +71,7 @@ enum inf_access_kind {
     INF_ACCESS_ADMIN,
 };
 
-enum inf_route_thread { INF_THREAD_LOOP, INF_THREAD_WORKER };
+enum inf_route_thread { INF_THREAD_LOOP, INF_THREAD_WORKER, INF_THREAD_STREAM };
 
 struct inf_request;
 struct inf_worker;

@@ -101,6 +101,8 @@ static void request_done(inf_http *http, inf_request *r)
     atomic_fetch_sub(&http->bodies, r->reserved);
     if (r->response)
         MHD_destroy_response(r->response);
+    if (r->stream)
+        r->stream_free(r->stream);
     inf_buf body = r->body;
     inf_buf answer = r->answer;
     memset(r, 0, sizeof *r);
@@ -193,6 +195,11 @@ static bool host_is_ours(const inf_request *r)
 
 /* ---- the body ---- */
 
+static bool in_parts(const inf_request *r)
+{
+    return r->def->thread == INF_THREAD_STREAM;
+}
+
 static void refuse_size(inf_request *r)
 {
     inf_request_refusef(r, MHD_HTTP_CONTENT_TOO_LARGE, "the body is larger than %zu bytes", r->def->body_max);
@@ -225,10 +232,12 @@ static void check_body_headers(inf_request *r)
     bool sent = length || inf_request_header(r, MHD_HTTP_HEADER_TRANSFER_ENCODING);
     if (!sent && r->def->access == INF_ACCESS_INGEST)
         inf_request_refuse(r, MHD_HTTP_LENGTH_REQUIRED, "the request has no Content-Length");
-    else if (length && strtoull(length, NULL, 10) > r->def->body_max)
+    else if (length && !in_parts(r) && strtoull(length, NULL, 10) > r->def->body_max)
         refuse_size(r);
     else if (!type_is_fine(inf_request_header(r, MHD_HTTP_HEADER_CONTENT_TYPE)))
         inf_request_refuse(r, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "the body's type is not application/json");
+    else if (coding && in_parts(r) && strcasecmp(coding, "identity") != 0)
+        inf_request_refuse(r, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "the body's encoding is not identity");
     else if (coding && strcasecmp(coding, "identity") != 0 && strcasecmp(coding, "zstd") != 0)
         inf_request_refuse(r, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "the body's encoding is neither identity nor zstd");
 }
@@ -256,7 +265,7 @@ static bool take_body(inf_http *http, inf_request *r, const char *data, size_t s
         return r->received <= READ_OVER_MAX;
     if (r->def->body_max == 0)
         return r->received <= READ_OVER_MAX; /* a GET with a body: read over */
-    if (r->received > r->def->body_max)
+    if (r->received > r->def->body_max && !in_parts(r))
         refuse_size(r);
     else if (!reserve(http, r, size))
         inf_request_refuse(r, MHD_HTTP_SERVICE_UNAVAILABLE, "too many bodies are being received");
@@ -332,6 +341,10 @@ static enum MHD_Result take(void *context, struct MHD_Connection *connection, co
         return answer_early(r) ? inf_answer_queue(r) : MHD_YES;
     }
     if (r->phase == INF_PHASE_BODY && *size > 0) {
+        if (in_parts(r) && !r->refused && r->body.length >= r->def->body_max) {
+            inf_route_run_part(r); /* and then this call again */
+            return MHD_YES;
+        }
         size_t n = *size;
         *size = 0;
         return take_body(http, r, data, n) ? MHD_YES : MHD_NO;

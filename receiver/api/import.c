@@ -1,0 +1,45 @@
+/* POST import: what an export gave, back into a store. The body comes in parts (http/routes.h), so it may be of any
+ * size; every part is stored before the next one is read, which is also what slows a fast sender down. */
+#include <string.h>
+
+#include "api/api.h"
+#include "api/query.h"
+#include "ingest/import.h"
+
+static void free_import(void *import)
+{
+    inf_import_free(import);
+}
+
+static void answer(inf_request *r, const inf_import *import)
+{
+    if (inf_import_counted(import)->lines == 0) {
+        inf_request_refuse(r, MHD_HTTP_BAD_REQUEST, "the body holds no trace");
+        return;
+    }
+    inf_json_writer w = inf_json_writer_on(&r->answer);
+    inf_import_write(import, &w);
+}
+
+void inf_api_import(inf_request *r, inf_worker *worker)
+{
+    size_t used = 0;
+    if (!r->stream && !inf_query_read(r, NULL, 0))
+        return;
+    if (!r->stream) {
+        r->stream = inf_import_new();
+        r->stream_free = free_import;
+    }
+    if (!r->stream || inf_buf_reserve(&r->body, INF_JSON_PADDING) < 0) {
+        inf_request_refuse(r, MHD_HTTP_SERVICE_UNAVAILABLE, "out of memory");
+        return;
+    }
+    int rc = inf_import_take(r->stream, worker->store, (const char *)r->body.data, r->body.length, r->complete, &used);
+    memmove(r->body.data, r->body.data + used, r->body.length - used);
+    r->body.length -= used;
+    inf_hub_wake(r->receiver->hub);
+    if (rc < 0)
+        inf_api_store_failed(r, worker, rc);
+    else if (r->complete)
+        answer(r, r->stream);
+}
