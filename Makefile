@@ -11,7 +11,7 @@ RELEASE := build/release
 SANITIZED := build/asan
 
 # What a wheel is made of. Lists files, so that a removed or added one counts too.
-SOURCES := $(shell find CMakeLists.txt pyproject.toml README.md src include receiver cli python ui examples/c tests/CMakeLists.txt \
+SOURCES := $(shell find CMakeLists.txt pyproject.toml README.md docs/openapi.json src include receiver cli python ui examples/c tests/CMakeLists.txt \
              -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -path '*/__pycache__/*' 2>/dev/null)
 
 # A compiler cache is used where there is one; none is needed.

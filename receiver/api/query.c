@@ -161,11 +161,13 @@ static enum MHD_Result take(void *context, enum MHD_ValueKind kind, const char *
     bool fine = true;
     if (r->given[i])
         fine = bad(r, p->name, "is given twice");
-    else if (value_size > 0 && memchr(value, 0, value_size))
+    else if (value_size == 0)
+        fine = bad(r, p->name, "is empty: give a value, or leave it out");
+    else if (memchr(value, 0, value_size))
         fine = bad(r, p->name, "holds a NUL character");
-    else if (value_size > 0 && !inf_utf8_valid(value, value_size))
+    else if (!inf_utf8_valid(value, value_size))
         fine = bad(r, p->name, "is no UTF-8 text");
-    else if (value_size > 0)
+    else
         fine = read_value(r, p, value, value_size);
     r->given[i] = true;
     return fine ? MHD_YES : MHD_NO;

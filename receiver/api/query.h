@@ -1,6 +1,6 @@
 /* The query string of a request, read by a table: each handler lists the parameters that it takes, and what is not in
- * the list, given twice, no UTF-8 text or out of its range is refused with a 400 that names the parameter and says what
- * is allowed. A parameter with an empty value counts as not given. */
+ * the list, given twice, empty, no UTF-8 text or out of its range is refused with a 400 that names the parameter and says
+ * what is allowed: a filter that is misspelt, or that a script forgot to fill in, must not list everything. */
 #ifndef INF_API_QUERY_H
 #define INF_API_QUERY_H
 

@@ -50,6 +50,7 @@
     /* the page */                                                                                                     \
     X(SESSION,      "GET",    "/session",                 READ,          0,                   WORKER, inf_api_session)     \
     X(LOGOUT,       "DELETE", "/session",                 READ,          0,                   WORKER, inf_api_logout)      \
+    X(OPENAPI,      "GET",    "/openapi.json",            OPEN,          0,                   LOOP,   inf_api_openapi)     \
     X(LOGIN,        "GET",    "//login",                  OPEN,          0,                   WORKER, inf_api_login)       \
     X(PAGE,         "GET",    "//*",                      OPEN,          0,                   LOOP,   inf_files_serve)
 /* clang-format on */
