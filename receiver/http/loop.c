@@ -12,7 +12,7 @@
 #include "base/os.h"
 #include "infinium.h"
 
-enum { LONGEST_WAIT_MS = 10000 };
+enum { LONGEST_WAIT_MS = 10000, PARKED_WAIT_MS = 100 };
 
 /* One system call for all that wake the loop before it has woken. */
 static void wake(inf_http_loop *loop)
@@ -22,12 +22,15 @@ static void wake(inf_http_loop *loop)
         (void)!inf_os.write(loop->wake_fd, &one, sizeof one); /* cannot be full */
 }
 
-static int wait_ms(struct MHD_Daemon *daemon)
+/* While requests are parked the library always wants to be run at once. That is for nothing when the last run moved
+ * none of the others: then there is an event to come, or whoever holds the parked ones wakes the loop. (Input of a
+ * connection that the library has not read to its end may wait with them, until the next event.) */
+static int wait_ms(const inf_http_loop *loop)
 {
     MHD_UNSIGNED_LONG_LONG ms;
-    if (MHD_get_timeout(daemon, &ms) != MHD_YES || ms > LONGEST_WAIT_MS)
+    if (MHD_get_timeout(loop->daemon, &ms) != MHD_YES || ms > LONGEST_WAIT_MS)
         return LONGEST_WAIT_MS;
-    return (int)ms;
+    return ms == 0 && loop->parked > 0 && !loop->moved ? PARKED_WAIT_MS : (int)ms;
 }
 
 static void *run(void *context)
@@ -39,13 +42,16 @@ static void *run(void *context)
             MHD_quiesce_daemon(loop->daemon);
             loop->is_quiet = true;
         }
-        int timeout = wait_ms(loop->daemon);
+        int timeout = wait_ms(loop);
         if (timeout > 0 && inf_os.poll(fds, 2, timeout) > 0 && fds[1].revents) {
             uint64_t value;
             (void)!inf_os.read(loop->wake_fd, &value, sizeof value);
             atomic_store(&loop->awake, false); /* whatever it was for is seen below */
         }
+        loop->moved = false;
         MHD_run(loop->daemon);
+        if (loop->round_over)
+            loop->round_over(loop);
     }
     return NULL;
 }
@@ -72,6 +78,11 @@ int inf_http_loop_start(inf_http_loop *loop, struct MHD_Daemon *daemon)
 void inf_http_loop_resume(inf_http_loop *loop, struct MHD_Connection *connection)
 {
     MHD_resume_connection(connection);
+    wake(loop);
+}
+
+void inf_http_loop_wake(inf_http_loop *loop)
+{
     wake(loop);
 }
 

@@ -1,8 +1,10 @@
 /* One HTTP request from its headers to its answer, as the rooms of the receiver see it. Private to receiver/.
  *
- * A request is handled on the thread of its connection until it must wait (for the journal to be durable, for the
- * store, for the slow hash); then its connection is suspended, and whoever does the waiting answers and resumes it. A
- * suspended connection is never torn down by the server library, so the request stays valid until it is resumed. */
+ * A request is handled on the thread of its connection until it must wait. For the store and for the slow hash its
+ * connection is suspended, and whoever does the waiting answers and resumes it; a suspended connection is never torn
+ * down by the server library, so the request stays valid until it is resumed. For the journal to be durable, which
+ * comes with every trace, it is parked (loop.h): its connection may end meanwhile, so request and commit thread agree
+ * by `commit` on who comes last. */
 #ifndef INF_HTTP_REQUEST_H
 #define INF_HTTP_REQUEST_H
 
@@ -26,15 +28,21 @@ enum inf_phase {
     INF_PHASE_HEADERS,  /* nothing decided yet */
     INF_PHASE_DECIDING, /* suspended: the slow comparison of a secret */
     INF_PHASE_DECIDED,
-    INF_PHASE_BODY,    /* reading, or reading over, the body */
-    INF_PHASE_WORKING, /* suspended */
-    INF_PHASE_ANSWERED /* the answer is ready to be queued */
+    INF_PHASE_BODY,       /* reading, or reading over, the body */
+    INF_PHASE_WORKING,    /* suspended */
+    INF_PHASE_COMMITTING, /* parked: what it brought is being made durable */
+    INF_PHASE_ANSWERED    /* the answer is ready to be queued */
 };
 
 typedef struct inf_worker inf_worker;
 typedef struct inf_request inf_request;
+
+enum inf_commit { INF_COMMIT_RUNNING, INF_COMMIT_DONE, INF_COMMIT_ABANDONED /* the connection has ended */ };
+
 struct inf_request {
     inf_waiter waiter;      /* first member: the commit thread's handle on a request */
+    atomic_int commit;      /* enum inf_commit, in INF_PHASE_COMMITTING */
+    int commit_rc;          /* once it is INF_COMMIT_DONE */
     inf_request *next;      /* in a queue or among the spare ones */
     unsigned unused_rounds; /* among the spare ones */
     inf_receiver *receiver;
@@ -92,6 +100,9 @@ const char *inf_request_argument(const inf_request *request, const char *name);
 void inf_request_work(inf_request *request, enum inf_phase meanwhile, void (*work)(inf_request *, inf_worker *));
 /* Suspends the connection. From here on the request belongs to whoever resumes it. */
 void inf_request_suspend(inf_request *request, enum inf_phase meanwhile);
+/* Parks the request until everything this thread appended is durable; the answer that stands in it is sent then, or 503
+ * when it cannot be made durable. */
+void inf_request_commit(inf_request *request);
 /* Ends a suspension: the answer, or the next phase, is there. The request belongs to its connection's thread again. */
 void inf_request_resume(inf_request *request, enum inf_phase phase);
 

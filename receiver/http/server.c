@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,7 @@
 #include "infinium.h"
 
 enum {
-    CONNECTION_MEMORY = 32 * 1024,
+    CONNECTION_MEMORY = 16 * 1024, /* the library clears it after each request: more costs time, not only memory */
     IDLE_SECONDS = 30,
     DEFAULT_CONNECTIONS = 4096,
     SPARE_MAX = 256,        /* requests kept for reuse */
@@ -42,8 +43,9 @@ enum {
 
 /* A loop and whose it is: the context of the library's calls. */
 struct server_loop {
-    inf_http_loop loop;
+    inf_http_loop loop; /* first member */
     inf_http *http;
+    inf_request *first, *last; /* have appended in this round, to be committed together at its end */
 };
 
 struct inf_http {
@@ -311,6 +313,61 @@ static bool answer_early(const inf_request *r)
     return r->refused && (wants_continue(r) || (length && strtoull(length, NULL, 10) > READ_OVER_MAX));
 }
 
+/* On the commit thread; the request is the loop's again, or gone, once `commit` has changed. */
+static void durable(inf_waiter *waiter, int rc)
+{
+    inf_request *r = (inf_request *)waiter;
+    inf_http_loop *loop = r->loop;
+    inf_http *http = r->receiver->http;
+    r->commit_rc = rc;
+    if (atomic_exchange(&r->commit, INF_COMMIT_DONE) == INF_COMMIT_ABANDONED)
+        request_done(http, r);
+    else
+        inf_http_loop_wake(loop);
+}
+
+void inf_request_commit(inf_request *r)
+{
+    struct server_loop *loop = (struct server_loop *)r->loop;
+    r->waiter.done = durable;
+    r->waiter.next = NULL;
+    atomic_store(&r->commit, INF_COMMIT_RUNNING);
+    r->phase = INF_PHASE_COMMITTING;
+    if (loop->first)
+        loop->last->waiter.next = &r->waiter;
+    else
+        loop->first = r;
+    loop->last = r;
+}
+
+/* One group of all that have come in this round: fewer wake-ups, larger groups. */
+static void commit_round(inf_http_loop *context)
+{
+    struct server_loop *loop = (struct server_loop *)context;
+    inf_request *first = loop->first;
+    if (!first)
+        return;
+    loop->first = NULL;
+    int rc = inf_intake_commit(first->receiver->intake, &first->waiter, &loop->last->waiter);
+    for (inf_waiter *w = rc < 0 ? &first->waiter : NULL, *next; w; w = next) {
+        next = w->next;
+        w->done(w, rc);
+    }
+}
+
+/* Whether a parked request can be answered now. */
+static bool is_committed(inf_request *r)
+{
+    if (atomic_load(&r->commit) != INF_COMMIT_DONE)
+        return false;
+    r->loop->parked--;
+    r->phase = INF_PHASE_ANSWERED;
+    if (r->commit_rc < 0)
+        inf_request_refusef(r, MHD_HTTP_SERVICE_UNAVAILABLE, "the journal cannot be written: %s",
+                            inf_strerror(r->commit_rc));
+    return true;
+}
+
 static enum MHD_Result take(void *context, struct MHD_Connection *connection, const char *url, const char *method,
                             const char *version, const char *data, size_t *size, void **state)
 {
@@ -318,6 +375,9 @@ static enum MHD_Result take(void *context, struct MHD_Connection *connection, co
     inf_http *http = loop->http;
     inf_request *r = *state;
     (void)version;
+    if (r && r->phase == INF_PHASE_COMMITTING && !is_committed(r))
+        return MHD_YES;
+    loop->loop.moved = true;
     if (!r) {
         r = request_new(http);
         if (!r)
@@ -355,6 +415,7 @@ static enum MHD_Result take(void *context, struct MHD_Connection *connection, co
             inf_route_run(r);
         if (r->suspended)
             return MHD_YES;
+        loop->loop.parked += r->phase == INF_PHASE_COMMITTING;
     }
     return r->phase == INF_PHASE_ANSWERED ? inf_answer_queue(r) : MHD_YES;
 }
@@ -365,9 +426,15 @@ static void completed(void *context, struct MHD_Connection *connection, void **s
     (void)connection;
     (void)code;
     struct server_loop *loop = context;
-    if (*state)
-        request_done(loop->http, *state);
+    inf_request *r = *state;
     *state = NULL;
+    if (!r)
+        return;
+    loop->loop.moved = true;
+    bool parked = r->phase == INF_PHASE_COMMITTING;
+    loop->loop.parked -= parked;
+    if (!parked || atomic_exchange(&r->commit, INF_COMMIT_ABANDONED) == INF_COMMIT_DONE)
+        request_done(loop->http, r);
 }
 
 /* ---- starting and ending ---- */
@@ -446,7 +513,8 @@ static int listen_at(inf_http *http, const char *listen, char *message, size_t s
 
 static unsigned thread_count(const inf_serve_options *options)
 {
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    cpu_set_t ours; /* a service is often allowed less than the machine has */
+    long cores = sched_getaffinity(0, sizeof ours, &ours) == 0 ? CPU_COUNT(&ours) : sysconf(_SC_NPROCESSORS_ONLN);
     if (options->threads > 0)
         return options->threads > THREADS_MAX ? THREADS_MAX : (unsigned)options->threads;
     return cores < 1 ? 1 : cores > 4 ? 4 : (unsigned)cores;
@@ -465,6 +533,7 @@ static int start_loop(inf_http *http, unsigned connections)
 {
     struct server_loop *loop = &http->loops[http->loop_count];
     loop->http = http;
+    loop->loop.round_over = commit_round;
     unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
     struct MHD_Daemon *daemon =
         MHD_start_daemon(flags, 0, NULL, NULL, take, loop, MHD_OPTION_EXTERNAL_LOGGER, library_says, NULL,

@@ -119,7 +119,7 @@ static void answer(struct batch *b)
     inf_json_end_object(&b->w);
     r->status = MHD_HTTP_OK;
     if (b->accepted > 0)
-        inf_ingest_commit(r);
+        inf_request_commit(r);
 }
 
 void inf_ingest_batch(inf_request *r, inf_worker *worker)

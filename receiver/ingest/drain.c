@@ -14,6 +14,9 @@
 #include "ingest/record.h"
 
 enum { BATCH_ROWS = 1000, BATCH_BYTES = 16 * 1024 * 1024, NICE = 5 };
+enum { SMALL_ROWS = 250 }; /* of a batch while it must share a processor: it holds that for a short time only */
+enum { REST_FACTOR = 9 };
+#define REST_MAX_NS 250000000ull
 #define LINGER_NS 50000000ull /* how long a batch may wait for more when nobody waits for it */
 #define IDLE_NS 500000000ull
 #define RETRY_NS 200000000ull
@@ -21,6 +24,7 @@ enum { BATCH_ROWS = 1000, BATCH_BYTES = 16 * 1024 * 1024, NICE = 5 };
 struct batch {
     inf_store_put rows[BATCH_ROWS];
     size_t count;
+    size_t most;
     size_t bytes;
     inf_position end; /* past the last record read, whether it became a row or not */
     bool any;
@@ -34,6 +38,9 @@ struct inf_drain {
     void *context;
     struct batch batch;
     inf_log_cause trouble;
+    uint64_t max_bytes;
+    uint32_t segment_bytes;
+    long preempted; /* how often the thread had lost its processor when it was last asked */
 
     pthread_t thread;
     pthread_mutex_t lock;
@@ -41,6 +48,7 @@ struct inf_drain {
     pthread_cond_t progress;
     inf_position done; /* everything before is in the store */
     unsigned waiting;  /* threads in inf_drain_wait() */
+    uint64_t wakes;
     bool woken;
     bool stopping;
     bool abandon; /* stop now: the rest stays in the journal */
@@ -53,12 +61,17 @@ static void clear(struct batch *b)
     b->any = false;
 }
 
+static bool is_full(const struct batch *b)
+{
+    return b->count >= b->most || b->bytes >= BATCH_BYTES;
+}
+
 /* Reads until the batch is full or nothing more is there. 0, or a negative error of the journal. */
 static int fill(struct batch *b, inf_journal *journal)
 {
     inf_record record;
     int rc = 0;
-    while (b->count < BATCH_ROWS && b->bytes < BATCH_BYTES && (rc = inf_journal_next(journal, &record)) == 1) {
+    while (!is_full(b) && (rc = inf_journal_next(journal, &record)) == 1) {
         b->end = record.position;
         b->any = true;
         if (record.type != INF_RECORD_INGEST)
@@ -114,8 +127,7 @@ static bool next_round(inf_drain *d, uint64_t began_ns)
     pthread_mutex_lock(&d->lock);
     for (;;) {
         uint64_t age = d->batch.any ? inf_mono_ns() - began_ns : 0;
-        bool due = d->batch.any && (d->batch.count == BATCH_ROWS || d->batch.bytes >= BATCH_BYTES || d->waiting > 0 ||
-                                    d->stopping || age >= LINGER_NS);
+        bool due = d->batch.any && (is_full(&d->batch) || d->waiting > 0 || d->stopping || age >= LINGER_NS);
         if (d->abandon || due || d->woken || (d->stopping && !d->batch.any))
             break;
         wait_ns(d, d->batch.any ? LINGER_NS - age : IDLE_NS);
@@ -133,8 +145,7 @@ static bool is_due(inf_drain *d, uint64_t began_ns)
     pthread_mutex_lock(&d->lock);
     bool due = d->waiting > 0 || d->stopping;
     pthread_mutex_unlock(&d->lock);
-    return due || d->batch.count == BATCH_ROWS || d->batch.bytes >= BATCH_BYTES ||
-           inf_mono_ns() - began_ns >= LINGER_NS;
+    return due || is_full(&d->batch) || inf_mono_ns() - began_ns >= LINGER_NS;
 }
 
 static void commit(inf_drain *d)
@@ -167,6 +178,42 @@ static void commit(inf_drain *d)
         d->stored(d->context);
 }
 
+/* Share of the journal's bound that waits to be stored, 1 at most. */
+static double backlog(const inf_drain *d)
+{
+    inf_position tail = inf_journal_tail(d->journal);
+    int64_t segments = (int64_t)(tail >> 32) - (int64_t)(d->done >> 32);
+    int64_t bytes = segments * (int64_t)d->segment_bytes + (int64_t)(uint32_t)tail - (int64_t)(uint32_t)d->done;
+    double share = (double)bytes / (double)d->max_bytes;
+    return d->done == 0 || share < 0 ? 0 : share < 1 ? share : 1;
+}
+
+/* Nanoseconds on a processor, and whether it was taken away since the last question. */
+static uint64_t used_ns(inf_drain *d, bool *crowded)
+{
+    struct rusage use;
+    struct timespec t;
+    if (getrusage(RUSAGE_THREAD, &use) != 0 || clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) != 0)
+        return 0;
+    *crowded = use.ru_nivcsw > d->preempted;
+    d->preempted = use.ru_nivcsw;
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* After a transaction that took `worked_ns` of a processor. `wakes` is what it was before. */
+static void rest(inf_drain *d, uint64_t worked_ns, bool crowded, uint64_t wakes)
+{
+    double full = backlog(d);
+    pthread_mutex_lock(&d->lock);
+    bool coming = d->wakes != wakes;
+    uint64_t ns = crowded && coming && full < 0.5 ? (uint64_t)((double)(worked_ns * REST_FACTOR) * (1 - 2 * full)) : 0;
+    uint64_t until = inf_mono_ns() + (ns < REST_MAX_NS ? ns : REST_MAX_NS);
+    for (uint64_t now; ns > 0 && d->waiting == 0 && !d->stopping && (now = inf_mono_ns()) < until;)
+        wait_ns(d, until - now);
+    pthread_mutex_unlock(&d->lock);
+    d->batch.most = ns > 0 ? SMALL_ROWS : BATCH_ROWS;
+}
+
 /* Where processors are scarce, acknowledging goes before storing: what is acknowledged is safe, and the journal is
  * long. Nice values are the thread's own in Linux. */
 static void stand_back(void)
@@ -175,11 +222,21 @@ static void stand_back(void)
     (void)pthread_setname_np(pthread_self(), "drain");
 }
 
+/* More is known to be there. */
+static void look_again(inf_drain *d)
+{
+    pthread_mutex_lock(&d->lock);
+    d->woken = true;
+    pthread_mutex_unlock(&d->lock);
+}
+
 static void *run(void *context)
 {
     inf_drain *d = context;
     uint64_t began_ns = 0;
     stand_back();
+    bool crowded = false;
+    (void)used_ns(d, &crowded);
     while (next_round(d, began_ns)) {
         bool had = d->batch.any;
         int rc = fill(&d->batch, d->journal);
@@ -188,17 +245,23 @@ static void *run(void *context)
         if (!had && d->batch.any)
             began_ns = inf_mono_ns();
         if (d->batch.any && is_due(d, began_ns)) {
-            bool full = d->batch.count == BATCH_ROWS || d->batch.bytes >= BATCH_BYTES;
+            bool full = is_full(&d->batch);
+            pthread_mutex_lock(&d->lock);
+            uint64_t wakes = d->wakes;
+            pthread_mutex_unlock(&d->lock);
+            uint64_t before = used_ns(d, &crowded);
             commit(d);
+            uint64_t after = used_ns(d, &crowded);
+            rest(d, after - before, crowded, wakes);
             if (full)
-                inf_drain_wake(d);
+                look_again(d);
         }
     }
     return NULL;
 }
 
-int inf_drain_start(inf_drain **out, inf_journal *journal, inf_directory *directory, inf_drain_stored stored,
-                    void *context)
+int inf_drain_start(inf_drain **out, inf_journal *journal, uint64_t max_bytes, uint32_t segment_bytes,
+                    inf_directory *directory, inf_drain_stored stored, void *context)
 {
     *out = NULL;
     inf_drain *d = calloc(1, sizeof *d);
@@ -208,6 +271,9 @@ int inf_drain_start(inf_drain **out, inf_journal *journal, inf_directory *direct
     d->directory = directory;
     d->stored = stored;
     d->context = context;
+    d->max_bytes = max_bytes;
+    d->segment_bytes = segment_bytes;
+    d->batch.most = BATCH_ROWS;
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -230,6 +296,7 @@ int inf_drain_start(inf_drain **out, inf_journal *journal, inf_directory *direct
 void inf_drain_wake(inf_drain *d)
 {
     pthread_mutex_lock(&d->lock);
+    d->wakes++;
     d->woken = true;
     pthread_cond_signal(&d->work);
     pthread_mutex_unlock(&d->lock);
@@ -289,6 +356,7 @@ void inf_drain_stop(inf_drain *d, int timeout_ms)
 static int drain_one(inf_store *store, inf_journal *journal, struct batch *b, uint64_t *stored)
 {
     int rc;
+    b->most = BATCH_ROWS;
     for (;;) {
         clear(b);
         rc = fill(b, journal);

@@ -89,12 +89,11 @@ int inf_intake_open(inf_intake **out, inf_directory *directory, uint64_t max_byt
     in->last = &in->first;
     pthread_mutex_init(&in->lock, NULL);
     pthread_cond_init(&in->work, NULL);
-    inf_journal_options options = {.dir = directory->journal,
-                                   .segment_bytes = SEGMENT_BYTES,
-                                   .max_bytes = max_bytes ? max_bytes : DEFAULT_MAX_BYTES};
+    max_bytes = max_bytes ? max_bytes : DEFAULT_MAX_BYTES;
+    inf_journal_options options = {.dir = directory->journal, .segment_bytes = SEGMENT_BYTES, .max_bytes = max_bytes};
     int rc = inf_journal_open(&in->journal, &options);
     if (rc == 0)
-        rc = inf_drain_start(&in->drain, in->journal, directory, stored, context);
+        rc = inf_drain_start(&in->drain, in->journal, max_bytes, SEGMENT_BYTES, directory, stored, context);
     if (rc == 0 && pthread_create(&in->thread, NULL, run, in) != 0)
         rc = INF_ESYS;
     if (rc < 0) {
@@ -117,18 +116,19 @@ int inf_intake_append(inf_intake *in, const inf_store_put *trace)
     return rc;
 }
 
-int inf_intake_commit(inf_intake *in, inf_waiter *waiter)
+int inf_intake_commit(inf_intake *in, inf_waiter *first, inf_waiter *last)
 {
-    waiter->next = NULL;
+    last->next = NULL;
     pthread_mutex_lock(&in->lock);
     int rc = in->stopping ? INF_ECLOSED : 0;
+    bool idle = rc == 0 && !in->first;
     if (rc == 0) {
-        *in->last = waiter;
-        in->last = &waiter->next;
-        if (in->first == waiter)
-            pthread_cond_signal(&in->work);
+        *in->last = first;
+        in->last = &last->next;
     }
     pthread_mutex_unlock(&in->lock);
+    if (idle)
+        pthread_cond_signal(&in->work);
     return rc;
 }
 

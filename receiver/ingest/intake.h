@@ -24,8 +24,9 @@ int inf_intake_open(inf_intake **out, inf_directory *directory, uint64_t max_byt
 /* Appends one accepted trace. Any thread. 0, INF_EFULL (the bound is reached), or why it cannot be written. */
 int inf_intake_append(inf_intake *intake, const inf_store_put *trace);
 
-/* Has `waiter` called once everything this thread appended before is durable. 0, or INF_ECLOSED: not called. */
-int inf_intake_commit(inf_intake *intake, inf_waiter *waiter);
+/* Has each waiter of the list from `first` to `last`, linked by `next`, called once everything this thread appended
+ * before is durable. 0, or INF_ECLOSED: none is called. */
+int inf_intake_commit(inf_intake *intake, inf_waiter *first, inf_waiter *last);
 
 /* Waits until everything appended before the call is in the store, 1 s at most. */
 void inf_intake_catch_up(inf_intake *intake);

@@ -8,24 +8,6 @@
 #include "infinium.h"
 #include "ingest/unpack.h"
 
-/* On the commit thread. */
-static void durable(inf_waiter *waiter, int rc)
-{
-    inf_request *r = (inf_request *)waiter;
-    if (rc < 0)
-        inf_request_refusef(r, MHD_HTTP_SERVICE_UNAVAILABLE, "the journal cannot be written: %s", inf_strerror(rc));
-    inf_request_resume(r, INF_PHASE_ANSWERED);
-}
-
-void inf_ingest_commit(inf_request *r)
-{
-    r->waiter.done = durable;
-    inf_request_suspend(r, INF_PHASE_WORKING);
-    int rc = inf_intake_commit(r->receiver->intake, &r->waiter);
-    if (rc < 0)
-        durable(&r->waiter, rc);
-}
-
 void inf_ingest_refuse_append(inf_request *r, int rc)
 {
     if (rc == INF_EFULL)
@@ -85,7 +67,7 @@ void inf_ingest_platform(inf_request *r, inf_worker *worker)
     inf_json_key(&w, "traceId");
     inf_json_put_text(&w, uuid);
     inf_json_end_object(&w);
-    inf_ingest_commit(r);
+    inf_request_commit(r);
 }
 
 void inf_ingest_health(inf_request *r, inf_worker *worker)

@@ -8,9 +8,6 @@
  * it refused the request. */
 bool inf_ingest_unpack(inf_request *request, size_t limit);
 
-/* Suspends until everything appended is durable; the answer that stands in the request is sent then. */
-void inf_ingest_commit(inf_request *request);
-
 /* Refuses because inf_intake_append() gave `rc`. */
 void inf_ingest_refuse_append(inf_request *request, int rc);
 

@@ -1,16 +1,20 @@
 /* Disks that fail: what cannot be made durable is not acknowledged, and all is well once they are well. */
 #include <errno.h>
+#include <poll.h>
 #include <stdatomic.h>
 
 #include "base/os.h"
 #include "receiver/running.h"
 
 static atomic_bool sync_fails;
+static atomic_bool sync_hangs;
 static atomic_bool space_is_out;
 static struct inf_os real;
 
 static int failing_fdatasync(int fd)
 {
+    while (atomic_load(&sync_hangs))
+        pause_ms(1);
     if (atomic_load(&sync_fails)) {
         errno = EIO;
         return -1;
@@ -38,6 +42,7 @@ static int begin(void **state)
 static int finish(void **state)
 {
     atomic_store(&sync_fails, false);
+    atomic_store(&sync_hangs, false);
     atomic_store(&space_is_out, false);
     int rc = tear_down(state);
     inf_os = real;
@@ -57,6 +62,75 @@ static void nothing_is_acknowledged_that_was_not_synced(void **state)
     atomic_store(&sync_fails, false);
     check_answer(post(r, JSON, body), 201, NULL);
     assert_int_equal(stored(r), 1);
+}
+
+/* One trace with this id, sent on a connection of its own; the answer is not waited for. */
+static connection send_trace(const struct running *r, int id)
+{
+    char text[1024], body[128];
+    connection c = http_open(r->port);
+    int length = snprintf(body, sizeof body, "{\"name\":\"n\",\"trace_id\":\"%032x\"}", (unsigned)id);
+    int n = snprintf(text, sizeof text,
+                     "POST " POST_PATH " HTTP/1.1\r\nHost: 127.0.0.1\r\n" JSON "Content-Length: %d\r\n\r\n%s", length,
+                     body);
+    assert_int_equal(http_send(&c, text, (size_t)n), 0);
+    return c;
+}
+
+static bool has_answer(const connection *c, int ms)
+{
+    return poll(&(struct pollfd){.fd = c->fd, .events = POLLIN}, 1, ms) > 0;
+}
+
+/* While traces wait for the disk nobody is told that they are safe, others are served, and they are not served again
+ * and again: waiting costs no processor. */
+static void who_waits_for_the_disk_waits_quietly(void **state)
+{
+    struct running *r = *state;
+    enum { MANY = 40 };
+    connection c[MANY];
+    struct timespec before, after;
+    check_answer(post(r, JSON, "{\"name\":\"n\"}"), 201, NULL);
+    atomic_store(&sync_hangs, true);
+    for (int i = 0; i < MANY; i++)
+        c[i] = send_trace(r, i + 1);
+    assert_false(has_answer(&c[0], 200));
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+    check_answer(get(r, "/api/v1/agents"), 200, AGENT);
+    pause_ms(500);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+    assert_true((after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000 < 300);
+    for (int i = 0; i < MANY; i++)
+        assert_false(has_answer(&c[i], 0));
+    atomic_store(&sync_hangs, false);
+    for (int i = 0; i < MANY; i++) {
+        check_answer(http_answer(&c[i]), 201, NULL);
+        http_close(&c[i]);
+    }
+    assert_int_equal(stored(r), MANY + 1);
+}
+
+/* A client that goes away in the middle of a commit takes nobody with it, and its trace is kept once. */
+static void a_connection_that_ends_while_its_trace_is_committed(void **state)
+{
+    struct running *r = *state;
+    enum { MANY = 40 };
+    check_answer(post(r, JSON, "{\"name\":\"n\"}"), 201, NULL);
+    atomic_store(&sync_hangs, true);
+    for (int i = 0; i < MANY; i++) {
+        connection c = send_trace(r, i + 1);
+        assert_false(has_answer(&c, 5));
+        if (i % 2) /* reset, not closed in order */
+            setsockopt(c.fd, SOL_SOCKET, SO_LINGER, &(struct linger){.l_onoff = 1}, sizeof(struct linger));
+        http_close(&c);
+    }
+    connection last = send_trace(r, MANY + 1);
+    assert_false(has_answer(&last, 100));
+    atomic_store(&sync_hangs, false);
+    check_answer(http_answer(&last), 201, NULL);
+    http_close(&last);
+    assert_int_equal(stored(r), MANY + 2);
+    check_answer(post(r, JSON, "{\"name\":\"n\"}"), 201, NULL);
 }
 
 static void a_full_disk_is_said_and_over_when_it_is_over(void **state)
@@ -95,6 +169,8 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, finish)
     const struct CMUnitTest tests[] = {
         TEST(nothing_is_acknowledged_that_was_not_synced),
+        TEST(who_waits_for_the_disk_waits_quietly),
+        TEST(a_connection_that_ends_while_its_trace_is_committed),
         TEST(a_full_disk_is_said_and_over_when_it_is_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
