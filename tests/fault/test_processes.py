@@ -342,23 +342,43 @@ def test_receiver_down_at_exit(receiver, program, arrived):
 
 
 def test_sub_interpreters(program, arrived):
-    """The extension belongs to the main interpreter: a sub-interpreter is told so, and nothing else happens."""
-    if sys.version_info[:2] >= (3, 13):
-        pytest.skip("the module for sub-interpreters has another name")
+    """Interpreters that share the GIL trace like the main one, each with clients of its own; one with its own GIL (from
+    Python 3.12) is refused by an ImportError, and the others go on."""
     process = program.run(
         TRACED
         + """
+    try:
+        import _interpreters as interpreters
+
+        create = interpreters.create
+        failure = lambda interpreter, code: interpreters.run_string(interpreter, code)
+    except ImportError:
+        import _xxsubinterpreters as interpreters
+
+        create = lambda kind: interpreters.create(isolated=kind == "isolated" and sys.version_info >= (3, 12))
+
+        def failure(interpreter, code):
+            try:
+                interpreters.run_string(interpreter, code)
+            except interpreters.RunFailedError as error:
+                return error
+
     main = traced("main")
     main(0)
-    import _xxsubinterpreters as interpreters
-    other = interpreters.create()
-    try:
-        interpreters.run_string(other, "import infinium; print('imported')")
-    except interpreters.RunFailedError as error:
-        print("refused:", error)
-    interpreters.destroy(other)
+    code = "from infinium import InfiniumClient\\nwith InfiniumClient() as c: [c.trace('sub')(lambda i: i)(i) for i in range(20)]"
+    for _ in range(2):
+        other = create("legacy")
+        error = failure(other, code)
+        assert error is None, error
+        interpreters.destroy(other)
+    if sys.version_info >= (3, 12):
+        other = create("isolated")
+        error = failure(other, code)
+        assert error is not None and "subinterpreters" in str(error), error
+        interpreters.destroy(other)
     main(1)
+    print("done")
 """
     )
-    assert "refused" in process.stdout or "imported" in process.stdout
-    assert arrived() == {"main": 2}
+    assert "done" in process.stdout
+    assert arrived() == {"main": 2, "sub": 40}

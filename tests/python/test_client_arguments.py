@@ -150,10 +150,12 @@ def test_everything_in_all_is_there():
 
 
 def warnings_of(caplog, *args, **kwargs):
+    """Of the constructor. What the sender says of an earlier test's client may come at any time: it is left out."""
     caplog.clear()
     with caplog.at_level("WARNING"):
         InfiniumClient(*args, **kwargs).close()
-    return [(record.name, record.getMessage()) for record in caplog.records]
+    told = [(record.name, record.getMessage()) for record in caplog.records]
+    return [(name, text) for name, text in told if "cannot be reached" not in text]
 
 
 @pytest.mark.parametrize("url", [
