@@ -1,9 +1,10 @@
 import logging
-from typing import Any, Callable, Dict, Iterable, Literal, Optional, Union, overload
+from typing import Dict, Literal, Optional, overload
+
+from typing_extensions import Unpack
 
 from . import _core
-from ._trace import Decorator, Exporter, KeepingDecorator
-from .types import TaskData
+from ._trace import Decorator, Exporter, KeepingDecorator, TraceOptions
 from .utils import RateLimiter
 
 DEFAULT_BASE_URL: str
@@ -59,17 +60,7 @@ class BaseClient:
         auto_send: Literal[False],
         description: Optional[str] = None,
         otel_exporter: Optional[Exporter] = None,
-        capture_input: bool = True,
-        capture_output: bool = True,
-        ignore: Union[None, str, Iterable[str]] = None,
-        mask: Optional[Callable[[str], str]] = None,
-        tags: Union[None, str, Iterable[str]] = None,
-        metadata: Optional[Dict[str, Any]] = None,
-        session_id: Optional[str] = None,
-        user_id: Optional[str] = None,
-        sample: Union[None, float, Callable[..., Any]] = None,
-        on_trace: Optional[Callable[[TaskData], Any]] = None,
-        threads: Optional[bool] = None,
+        **options: Unpack[TraceOptions],
     ) -> KeepingDecorator: ...
     @overload
     def trace(
@@ -79,16 +70,6 @@ class BaseClient:
         auto_send: bool = True,
         description: Optional[str] = None,
         otel_exporter: Optional[Exporter] = None,
-        capture_input: bool = True,
-        capture_output: bool = True,
-        ignore: Union[None, str, Iterable[str]] = None,
-        mask: Optional[Callable[[str], str]] = None,
-        tags: Union[None, str, Iterable[str]] = None,
-        metadata: Optional[Dict[str, Any]] = None,
-        session_id: Optional[str] = None,
-        user_id: Optional[str] = None,
-        sample: Union[None, float, Callable[..., Any]] = None,
-        on_trace: Optional[Callable[[TaskData], Any]] = None,
-        threads: Optional[bool] = None,
+        **options: Unpack[TraceOptions],
     ) -> Decorator: ...
     def stats(self) -> Dict[str, int]: ...

@@ -1,6 +1,6 @@
-from typing import Any, Callable, Generic, Optional, Protocol, TypeVar, Union
+from typing import Any, Callable, Dict, Generic, Iterable, Optional, Protocol, TypeVar, Union
 
-from typing_extensions import ParamSpec
+from typing_extensions import ParamSpec, TypedDict
 
 from .types import TaskData
 
@@ -13,6 +13,20 @@ _F = TypeVar("_F", bound=Union[Callable[..., Any], classmethod[Any, Any, Any], s
 
 class Exporter(Protocol):
     def export_trace(self, trace_name: str, duration_s: float, ctx: Any = ..., /) -> Any: ...
+
+# What every decorator takes beside auto_send, description and otel_exporter.
+class TraceOptions(TypedDict, total=False):
+    capture_input: bool
+    capture_output: bool
+    ignore: Union[None, str, Iterable[str]]
+    mask: Optional[Callable[[str], str]]
+    tags: Union[None, str, Iterable[str]]
+    metadata: Optional[Dict[str, Any]]
+    session_id: Optional[str]
+    user_id: Optional[str]
+    sample: Union[None, float, Callable[..., Any]]
+    on_trace: Optional[Callable[[TaskData], Any]]
+    threads: Optional[bool]
 
 class Decorator:
     def __call__(self, function: _F) -> _F: ...

@@ -1,11 +1,12 @@
-from typing import Any, Callable, Dict, Iterable, Literal, Optional, Union, overload
+from typing import Literal, Optional, Union, overload
 
-from ._trace import Decorator, Exporter, KeepingDecorator
+from typing_extensions import Unpack
+
+from ._trace import Decorator, Exporter, KeepingDecorator, TraceOptions
 from .async_client import AsyncInfiniumClient
 from .builder import StepContext as StepContext
 from .builder import TraceBuilder as TraceBuilder
 from .client import InfiniumClient
-from .types import TaskData
 
 _Client = Union[InfiniumClient, AsyncInfiniumClient]
 
@@ -17,17 +18,7 @@ def trace_agent(
     auto_send: bool = True,
     description: Optional[str] = None,
     otel_exporter: Optional[Exporter] = None,
-    capture_input: bool = True,
-    capture_output: bool = True,
-    ignore: Union[None, str, Iterable[str]] = None,
-    mask: Optional[Callable[[str], str]] = None,
-    tags: Union[None, str, Iterable[str]] = None,
-    metadata: Optional[Dict[str, Any]] = None,
-    session_id: Optional[str] = None,
-    user_id: Optional[str] = None,
-    sample: Union[None, float, Callable[..., Any]] = None,
-    on_trace: Optional[Callable[[TaskData], Any]] = None,
-    threads: Optional[bool] = None,
+    **options: Unpack[TraceOptions],
 ) -> KeepingDecorator: ...
 @overload
 def trace_agent(  # type: ignore[overload-overlap]
@@ -37,17 +28,7 @@ def trace_agent(  # type: ignore[overload-overlap]
     auto_send: Literal[False],
     description: Optional[str] = None,
     otel_exporter: Optional[Exporter] = None,
-    capture_input: bool = True,
-    capture_output: bool = True,
-    ignore: Union[None, str, Iterable[str]] = None,
-    mask: Optional[Callable[[str], str]] = None,
-    tags: Union[None, str, Iterable[str]] = None,
-    metadata: Optional[Dict[str, Any]] = None,
-    session_id: Optional[str] = None,
-    user_id: Optional[str] = None,
-    sample: Union[None, float, Callable[..., Any]] = None,
-    on_trace: Optional[Callable[[TaskData], Any]] = None,
-    threads: Optional[bool] = None,
+    **options: Unpack[TraceOptions],
 ) -> KeepingDecorator: ...
 @overload
 def trace_agent(
@@ -57,17 +38,7 @@ def trace_agent(
     auto_send: bool = True,
     description: Optional[str] = None,
     otel_exporter: Optional[Exporter] = None,
-    capture_input: bool = True,
-    capture_output: bool = True,
-    ignore: Union[None, str, Iterable[str]] = None,
-    mask: Optional[Callable[[str], str]] = None,
-    tags: Union[None, str, Iterable[str]] = None,
-    metadata: Optional[Dict[str, Any]] = None,
-    session_id: Optional[str] = None,
-    user_id: Optional[str] = None,
-    sample: Union[None, float, Callable[..., Any]] = None,
-    on_trace: Optional[Callable[[TaskData], Any]] = None,
-    threads: Optional[bool] = None,
+    **options: Unpack[TraceOptions],
 ) -> Decorator: ...
 @overload
 def async_trace_agent(
@@ -77,17 +48,7 @@ def async_trace_agent(
     auto_send: bool = True,
     description: Optional[str] = None,
     otel_exporter: Optional[Exporter] = None,
-    capture_input: bool = True,
-    capture_output: bool = True,
-    ignore: Union[None, str, Iterable[str]] = None,
-    mask: Optional[Callable[[str], str]] = None,
-    tags: Union[None, str, Iterable[str]] = None,
-    metadata: Optional[Dict[str, Any]] = None,
-    session_id: Optional[str] = None,
-    user_id: Optional[str] = None,
-    sample: Union[None, float, Callable[..., Any]] = None,
-    on_trace: Optional[Callable[[TaskData], Any]] = None,
-    threads: Optional[bool] = None,
+    **options: Unpack[TraceOptions],
 ) -> KeepingDecorator: ...
 @overload
 def async_trace_agent(  # type: ignore[overload-overlap]
@@ -97,17 +58,7 @@ def async_trace_agent(  # type: ignore[overload-overlap]
     auto_send: Literal[False],
     description: Optional[str] = None,
     otel_exporter: Optional[Exporter] = None,
-    capture_input: bool = True,
-    capture_output: bool = True,
-    ignore: Union[None, str, Iterable[str]] = None,
-    mask: Optional[Callable[[str], str]] = None,
-    tags: Union[None, str, Iterable[str]] = None,
-    metadata: Optional[Dict[str, Any]] = None,
-    session_id: Optional[str] = None,
-    user_id: Optional[str] = None,
-    sample: Union[None, float, Callable[..., Any]] = None,
-    on_trace: Optional[Callable[[TaskData], Any]] = None,
-    threads: Optional[bool] = None,
+    **options: Unpack[TraceOptions],
 ) -> KeepingDecorator: ...
 @overload
 def async_trace_agent(
@@ -117,15 +68,5 @@ def async_trace_agent(
     auto_send: bool = True,
     description: Optional[str] = None,
     otel_exporter: Optional[Exporter] = None,
-    capture_input: bool = True,
-    capture_output: bool = True,
-    ignore: Union[None, str, Iterable[str]] = None,
-    mask: Optional[Callable[[str], str]] = None,
-    tags: Union[None, str, Iterable[str]] = None,
-    metadata: Optional[Dict[str, Any]] = None,
-    session_id: Optional[str] = None,
-    user_id: Optional[str] = None,
-    sample: Union[None, float, Callable[..., Any]] = None,
-    on_trace: Optional[Callable[[TaskData], Any]] = None,
-    threads: Optional[bool] = None,
+    **options: Unpack[TraceOptions],
 ) -> Decorator: ...

@@ -53,5 +53,5 @@ INTERNAL = ("_api", "_errors", "_exports", "_http", "_json", "_payload", "_promp
 
 # Types that exist for checkers only, the extension's own (made by their __new__), and the command.
 ALLOWED = [
-    r"infinium\.__main__", r"infinium\._core\..*", r"infinium\._trace\.(Decorator|KeepingDecorator|Kept|Exporter)",
+    r"infinium\.__main__", r"infinium\._core\..*", r"infinium\._trace\.(Decorator|KeepingDecorator|Kept|Exporter|TraceOptions)",
 ]  # fmt: skip

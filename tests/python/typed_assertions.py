@@ -166,3 +166,7 @@ except infinium.RateLimitError as error:
     assert_type(error.retry_after, Optional[int])
 except infinium.InfiniumError as error:
     assert_type(error.status_code, Union[int, None])
+
+client.trace("t", tags=["a"], ignore="b", sample=0.5, threads=False, mask=str.upper)
+client.trace("t", tagz=["a"])  # type: ignore[call-overload]
+client.trace("t", sample="half")  # type: ignore[call-overload]
