@@ -93,7 +93,7 @@ static int load(const struct inf_price_book *book, const struct state *state, in
 {
     char reason[300];
     char *text = NULL;
-    size_t length;
+    size_t length = 0;
     int rc;
     if (!state->there && book->named) {
         snprintf(message, size, "%s: there is no such file", book->path);
