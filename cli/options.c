@@ -7,9 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_OPTIONS 16
+#include "base/nearest.h"
+
+#define MAX_OPTIONS 96
 #define MAX_ACTIONS 16
-#define NEAREST_MAX 24 /* longer words are not compared */
+#define HELP_AT 25
+#define HELP_COLUMNS 100
+#define NEAREST_MAX 24 /* longer words are no misprints of ours */
 
 int cli_error(const char *format, ...)
 {
@@ -33,54 +37,35 @@ int cli_usage_error(const char *command, const char *format, ...)
     return CLI_WRONG_USAGE;
 }
 
-static size_t least_of(size_t a, size_t b, size_t c)
+/* Words of `text` from column `at` on, further lines indented to where the first began. */
+static void print_wrapped(const char *text, int at)
 {
-    size_t least = a < b ? a : b;
-    return least < c ? least : c;
-}
-
-/* Edits (insert, delete, replace) that turn one word into the other. */
-static size_t distance(const char *a, const char *b)
-{
-    size_t la = strlen(a), lb = strlen(b);
-    if (la > NEAREST_MAX || lb > NEAREST_MAX)
-        return NEAREST_MAX;
-    size_t row[NEAREST_MAX + 1];
-    for (size_t j = 0; j <= lb; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= la; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= lb; j++) {
-            size_t above = row[j];
-            row[j] = least_of(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
-            diagonal = above;
+    int column = at;
+    for (bool first = true; *text; first = false) {
+        int n = (int)strcspn(text, " ");
+        if (!first && column + 1 + n > HELP_COLUMNS) {
+            printf("\n%*s", at, "");
+            column = at;
+        } else if (!first) {
+            putchar(' ');
+            column++;
         }
+        printf("%.*s", n, text);
+        column += n;
+        text += n;
+        text += *text == ' ';
     }
-    return row[lb];
-}
-
-const char *cli_nearest(const char *word, const char *const *words, size_t count)
-{
-    const char *best = NULL;
-    size_t best_distance = 3; /* further off is no misprint */
-    for (size_t i = 0; i < count; i++) {
-        size_t d = distance(word, words[i]);
-        if (d < best_distance && d < strlen(words[i])) {
-            best = words[i];
-            best_distance = d;
-        }
-    }
-    return best;
 }
 
 static void print_option(const char *name, const char *placeholder, const char *help, const char *environment)
 {
-    char left[64];
+    char left[64], right[600];
     snprintf(left, sizeof left, "%s%s%s", name, placeholder ? " " : "", placeholder ? placeholder : "");
-    printf("  %-22s %s", left, help);
-    if (environment)
-        printf(" [%s]", environment);
+    snprintf(right, sizeof right, environment ? "%s [%s]" : "%s", help, environment);
+    printf("  %-22s ", left);
+    if (strlen(left) > 22)
+        printf("\n%*s", HELP_AT, "");
+    print_wrapped(right, HELP_AT);
     putchar('\n');
 }
 
@@ -101,7 +86,7 @@ static int set_value(const cli_syntax *syntax, const cli_option *option, const c
 {
     if (option->kind == CLI_FLAG) {
         *(bool *)option->value = true;
-    } else if (option->kind == CLI_TEXT) {
+    } else if (option->kind != CLI_INT) {
         *(const char **)option->value = text;
     } else {
         char *end;
@@ -123,7 +108,7 @@ static int unknown_option(const cli_syntax *syntax, const char *given, size_t le
     names[count++] = "--help";
     char word[NEAREST_MAX + 2];
     snprintf(word, sizeof word, "%.*s", (int)length, given);
-    const char *nearest = cli_nearest(word, names, count);
+    const char *nearest = inf_nearest(word, names, count);
     if (nearest)
         return cli_usage_error(syntax->command, "unknown option '%.*s'; did you mean '%s'?", (int)length, given,
                                nearest);
@@ -145,6 +130,8 @@ static int take_option(const cli_syntax *syntax, int argc, char **argv, int *ind
     if (option->kind == CLI_FLAG) {
         if (text)
             return cli_usage_error(syntax->command, "%s takes no value", option->name);
+    } else if (!text && option->kind == CLI_GIVEN_SWITCH) {
+        text = "yes";
     } else if (!text) {
         if (*index + 1 >= argc)
             return cli_usage_error(syntax->command, "%s wants a value: %s %s", option->name, option->name,
@@ -158,7 +145,8 @@ static int take_environment(const cli_syntax *syntax)
 {
     for (size_t i = 0; i < syntax->option_count; i++) {
         const cli_option *o = &syntax->options[i];
-        const char *text = o->environment ? getenv(o->environment) : NULL;
+        bool ours = o->environment && o->kind != CLI_GIVEN && o->kind != CLI_GIVEN_SWITCH;
+        const char *text = ours ? getenv(o->environment) : NULL;
         if (text && *text) {
             int code = set_value(syntax, o, o->environment, text);
             if (code >= 0)
@@ -223,7 +211,7 @@ int cli_dispatch(const char *command, const char *about, const cli_action *actio
     size_t known = count < MAX_ACTIONS ? count : MAX_ACTIONS;
     for (size_t i = 0; i < known; i++)
         names[i] = actions[i].name;
-    const char *nearest = cli_nearest(argv[1], names, known);
+    const char *nearest = inf_nearest(argv[1], names, known);
     if (nearest)
         return cli_usage_error(command, "unknown command '%s'; did you mean '%s %s'?", argv[1], command, nearest);
     return cli_usage_error(command, "unknown command '%s'", argv[1]);

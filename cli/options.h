@@ -14,6 +14,9 @@ enum cli_kind {
     CLI_FLAG, /* bool */
     CLI_TEXT, /* const char *, points into argv or the environment */
     CLI_INT,  /* int64_t, not negative */
+    /* const char *, as it is given; the environment is only shown, and read by the command itself */
+    CLI_GIVEN,
+    CLI_GIVEN_SWITCH, /* likewise; "yes" when the option stands alone, another value only after a "=" */
 };
 
 typedef struct cli_option {
@@ -67,9 +70,6 @@ typedef struct cli_action {
  */
 int cli_dispatch(const char *command, const char *about, const cli_action *actions, size_t count, int argc,
                  char **argv);
-
-/* The one of `count` words that is likely meant by `word`, or NULL. */
-const char *cli_nearest(const char *word, const char *const *words, size_t count);
 
 #define CLI_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -9,7 +9,6 @@
 #include "infinium.h"
 #include "receiver.h"
 
-enum { DRAIN_MS = 10000 };
 #define KEEP_NS 100000000l
 
 static void stored(void *context)
@@ -161,6 +160,7 @@ int inf_receiver_start(inf_receiver **out, const inf_serve_options *options, cha
     }
     r->directory.lock = -1;
     init_locks(r);
+    inf_receiver_reload(r, options);
     int rc = start(r, options, message);
     if (rc < 0) {
         if (!*message)
@@ -170,6 +170,11 @@ int inf_receiver_start(inf_receiver **out, const inf_serve_options *options, cha
     }
     *out = r;
     return 0;
+}
+
+void inf_receiver_reload(inf_receiver *r, const inf_serve_options *options)
+{
+    atomic_store(&r->shutdown_s, options->shutdown_s);
 }
 
 void inf_receiver_stop(inf_receiver *r)
@@ -182,7 +187,7 @@ void inf_receiver_stop(inf_receiver *r)
     inf_hub_stop(r->hub);
     stop_keeper(r);
     inf_http_stop(r->http);
-    inf_intake_close(r->intake, DRAIN_MS);
+    inf_intake_close(r->intake, (int)atomic_load(&r->shutdown_s) * 1000);
     inf_hub_close(r->hub);
     inf_keys_close(r->keys);
     inf_directory_release(&r->directory);

@@ -30,6 +30,7 @@ struct inf_receiver {
     char read_token[INF_TOKEN_SIZE];
     char admin_token[INF_TOKEN_SIZE];
     uint64_t recovered;
+    _Atomic int64_t shutdown_s;
 
     pthread_t keeper; /* housekeeping: agents, the journal's next segment, heartbeats */
     bool keeping;

@@ -8,23 +8,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef struct inf_serve_options {
-    const char *data_dir;       /* required; made (0700) when missing */
-    const char *listen;         /* "HOST:PORT" or "[V6]:PORT"; port 0 picks one; NULL: 127.0.0.1:8321 */
-    int threads;                /* that serve HTTP; 0: as many as processors, at most 4 */
-    int connections;            /* at most so many at once; 0: 4096 */
-    uint64_t journal_max_bytes; /* accepted and not yet stored; 0: 1 GiB */
-    bool quiet;                 /* print only the two lines below */
-} inf_serve_options;
-#define INF_SERVE_OPTIONS_INIT                                                                                         \
-    {                                                                                                                  \
-        0                                                                                                              \
-    }
+#include "config.h"
 
 /* Runs a receiver until SIGTERM or SIGINT. Prints, flushed, `listening on http://HOST:PORT`, then `log in: <link>`, to
  * standard output; everything else to standard error. Returns 0 after a clean end, or a negative INF_E... value after
- * saying why. Call it from the main thread, with no other threads running. */
-int inf_serve(const inf_serve_options *options);
+ * saying why. SIGHUP reads `sources` again (NULL: there is nothing to read). Call it from the main thread, with no
+ * other threads running. */
+int inf_serve(const inf_serve_options *options, const inf_config_sources *sources);
 
 /* The same inside a running program (tests, the demo): no signals, no output. */
 typedef struct inf_receiver inf_receiver;
@@ -38,7 +28,10 @@ const char *inf_receiver_url(const inf_receiver *receiver);
 int inf_receiver_port(const inf_receiver *receiver);
 /* Traces that a receiver which had ended before had accepted and not stored, and that this one has stored. */
 uint64_t inf_receiver_recovered(const inf_receiver *receiver);
-/* Stops accepting, stores what was accepted (10 s at most; the rest stays in the journal), frees. NULL is allowed. */
+/* Takes over what a reload may change (config.h). Of the options nothing is kept. One thread at a time. */
+void inf_receiver_reload(inf_receiver *receiver, const inf_serve_options *options);
+/* Stops accepting, stores what was accepted (shutdown_s at most; the rest stays in the journal), frees. NULL is
+ * allowed. */
 void inf_receiver_stop(inf_receiver *receiver);
 
 /* Is a receiver running on `data_dir`? 1 and, when url is not NULL, where it listens; 0 when not; negative on error. */

@@ -139,18 +139,6 @@ static void two_dashes_end_the_options(void **state)
     assert_null(a.rest);
 }
 
-static void guesses_misprints_only(void **state)
-{
-    (void)state;
-    const char *const words[] = {"serve", "agent", "ls", "show", "tail"};
-    assert_string_equal(cli_nearest("sevre", words, CLI_COUNT(words)), "serve");
-    assert_string_equal(cli_nearest("agents", words, CLI_COUNT(words)), "agent");
-    assert_string_equal(cli_nearest("shwo", words, CLI_COUNT(words)), "show");
-    assert_null(cli_nearest("frobnicate", words, CLI_COUNT(words)));
-    assert_null(cli_nearest("", words, CLI_COUNT(words)));
-    assert_null(cli_nearest("a-word-that-is-longer-than-any-command", words, CLI_COUNT(words)));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -160,7 +148,6 @@ int main(void)
         cmocka_unit_test(refuses_wrong_usage),
         cmocka_unit_test(help_wins_over_everything),
         cmocka_unit_test(two_dashes_end_the_options),
-        cmocka_unit_test(guesses_misprints_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,7 +30,7 @@ static struct child serve(const char *dir)
         inf_serve_options options = INF_SERVE_OPTIONS_INIT;
         options.data_dir = dir;
         options.listen = "127.0.0.1:0";
-        _exit(inf_serve(&options) == 0 ? 0 : 1);
+        _exit(inf_serve(&options, NULL) == 0 ? 0 : 1);
     }
     close(out[1]);
     c.out = out[0];

@@ -1,0 +1,171 @@
+/* The receiver's settings: one table. `infinium serve --help`, the flags, the environment's names, the file's keys, the
+ * members of inf_serve_options, `--print-config` and docs/configuration.md all come out of it. A setting is taken from
+ * its flag, else from its environment variable, else from the file, else it has its default.
+ *
+ *     X(KIND, member, "name", "ENVIRONMENT", "PLACEHOLDER", DEFAULT, LEAST, MOST, WHEN, "help")
+ *
+ * KIND      what the text is, and what inf_serve_options holds:
+ *           TEXT     const char *   LEAST to MOST bytes; DEFAULT may be NULL: not set
+ *           SECRET   const char *   the same, never shown; by environment or file only (everybody sees command lines)
+ *           SWITCH   bool           yes or no (true, false, on, off, 1, 0); its flag alone means yes
+ *           COUNT    int64_t        a number
+ *           SECONDS  int64_t        a number, which may have a unit: s, m, h or d; held in seconds
+ *           MIB      uint64_t       a number of MiB; DEFAULT, LEAST and MOST are in MiB; held in bytes
+ *           SIZE     uint64_t       bytes, which may have a unit: K, M, G or T (powers of 1,024)
+ *           CHOICE   int            one of the words in PLACEHOLDER, "a|b|c", counted from 0
+ * name      its key in the file; with "--" before it, its flag
+ * WHEN      RELOAD: a reload (SIGHUP) takes a new value over. START: only a start does.
+ * help      a phrase, without its default
+ *
+ * H("...") is a heading. After adding a row run the test receiver/test_config with INF_WRITE_DOCS=1 in the environment:
+ * it writes docs/configuration.md anew. A member that another thread reads must not be read from the options after the
+ * start: copy it, or change it in inf_receiver_reload(). */
+#ifndef INF_CONFIG_H
+#define INF_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+/* clang-format off */
+#define INF_CONFIG(X, H)                                                                                                 \
+    H("Where")                                                                                                         \
+    X(TEXT, data_dir, "data", "INFINIUM_DATA", "DIR", NULL, 1, 1000, START,                                            \
+      "the receiver's data directory, made when missing; not set: $XDG_STATE_HOME/infinium/data or "                    \
+      "~/.local/state/infinium/data")                                                                                  \
+    X(TEXT, listen, "listen", "INFINIUM_LISTEN", "HOST:PORT", "127.0.0.1:8321", 1, 300, START,                         \
+      "where to listen; port 0 picks one")                                                                             \
+    H("Size")                                                                                                          \
+    X(COUNT, threads, "threads", "INFINIUM_THREADS", "N", 0, 0, 64, START,                                             \
+      "threads that serve HTTP; 0: as many as processors, at most 4")                                                  \
+    X(COUNT, connections, "connections", "INFINIUM_CONNECTIONS", "N", 4096, 1, 1000000, START,                         \
+      "connections at once, at most")                                                                                  \
+    X(MIB, journal_max_bytes, "journal-mib", "INFINIUM_SERVE_JOURNAL_MIB", "N", 1024, 32, 1 << 20, START,              \
+      "accepted and not yet stored, at most, in MiB; past it agents are asked to come later")                          \
+    H("Running")                                                                                                       \
+    X(SECONDS, shutdown_s, "shutdown-seconds", "INFINIUM_SHUTDOWN_SECONDS", "TIME", 10, 0, 3600, RELOAD,               \
+      "how long an ending receiver goes on storing what it has accepted; the rest stays in the journal")               \
+    X(SWITCH, quiet, "quiet", "INFINIUM_QUIET", NULL, false, 0, 0, START,                                              \
+      "print only the address and the log-in link, log nothing below warnings")                                        \
+    H("Log")                                                                                                           \
+    X(CHOICE, log_format, "log-format", "INFINIUM_LOG_FORMAT", "text|json", 0, 0, 1, RELOAD,                           \
+      "how the lines of the log on standard error look")                                                               \
+    X(CHOICE, log_level, "log-level", "INFINIUM_LOG_LEVEL", "debug|info|warning|error", 1, 0, 3, RELOAD,               \
+      "the least that is logged")
+/* clang-format on */
+
+#define INF_MIB (1024ull * 1024)
+
+#define INF_CONFIG_TYPE_TEXT const char *
+#define INF_CONFIG_TYPE_SECRET const char *
+#define INF_CONFIG_TYPE_SWITCH bool
+#define INF_CONFIG_TYPE_COUNT int64_t
+#define INF_CONFIG_TYPE_SECONDS int64_t
+#define INF_CONFIG_TYPE_MIB uint64_t
+#define INF_CONFIG_TYPE_SIZE uint64_t
+#define INF_CONFIG_TYPE_CHOICE int
+#define INF_CONFIG_HELD_TEXT(value) (value)
+#define INF_CONFIG_HELD_SECRET(value) (value)
+#define INF_CONFIG_HELD_SWITCH(value) (value)
+#define INF_CONFIG_HELD_COUNT(value) (value)
+#define INF_CONFIG_HELD_SECONDS(value) (value)
+#define INF_CONFIG_HELD_MIB(value) ((value)*INF_MIB)
+#define INF_CONFIG_HELD_SIZE(value) (value)
+#define INF_CONFIG_HELD_CHOICE(value) (value)
+#define INF_CONFIG_NO_HEADING(text)
+
+/* What a receiver is started with. data_dir is required. Text belongs to whoever filled it in. */
+typedef struct inf_serve_options {
+#define X(kind, member, name, environment, placeholder, def, least, most, when, help) INF_CONFIG_TYPE_##kind member;
+    INF_CONFIG(X, INF_CONFIG_NO_HEADING)
+#undef X
+} inf_serve_options;
+
+#define INF_CONFIG_INIT(kind, member, name, environment, placeholder, def, least, most, when, help)                    \
+    .member = INF_CONFIG_HELD_##kind(def),
+#define INF_SERVE_OPTIONS_INIT                                                                                         \
+    {                                                                                                                  \
+        INF_CONFIG(INF_CONFIG_INIT, INF_CONFIG_NO_HEADING)                                                             \
+    }
+
+/* The rows by number. */
+enum inf_config_id {
+#define X(kind, member, name, environment, placeholder, def, least, most, when, help) INF_CONFIG_ID_##member,
+    INF_CONFIG(X, INF_CONFIG_NO_HEADING)
+#undef X
+        INF_CONFIG_ROWS
+};
+
+enum inf_config_kind {
+    INF_KIND_TEXT,
+    INF_KIND_SECRET,
+    INF_KIND_SWITCH,
+    INF_KIND_COUNT,
+    INF_KIND_SECONDS,
+    INF_KIND_MIB,
+    INF_KIND_SIZE,
+    INF_KIND_CHOICE,
+};
+
+typedef struct inf_config_row {
+    enum inf_config_kind kind;
+    const char *name;
+    const char *environment;
+    const char *placeholder; /* NULL: a switch */
+    const char *default_text;
+    int64_t default_number; /* in the unit of the setting's text */
+    int64_t least, most;    /* likewise, or bytes of text */
+    bool reload;
+    const char *help;
+    size_t offset; /* in inf_serve_options */
+} inf_config_row;
+
+extern const inf_config_row inf_config_rows[INF_CONFIG_ROWS];
+
+enum inf_config_from { INF_FROM_DEFAULT, INF_FROM_FILE, INF_FROM_ENVIRONMENT, INF_FROM_FLAG };
+
+#define INF_CONFIG_FILE_MAX (64 * 1024) /* bytes */
+#define INF_CONFIG_MESSAGE_SIZE 512
+
+typedef struct inf_config {
+    inf_serve_options options; /* text in it lives as long as the configuration, the flags and the environment */
+    enum inf_config_from from[INF_CONFIG_ROWS];
+    unsigned line[INF_CONFIG_ROWS]; /* of the file */
+    char *text;                     /* what the file held, cut into words */
+} inf_config;
+
+/* Where the settings are looked for. Absent: NULL. */
+typedef struct inf_config_sources {
+    const char *const *flags; /* INF_CONFIG_ROWS texts, NULL where there is no flag */
+    const char *(*environment)(const char *name);
+    const char *file; /* path */
+} inf_config_sources;
+
+/* Reads all sources. 0, or a negative INF_E... and in `message` what is wrong, where, and what would be right; `config`
+ * is to be freed all the same. */
+int inf_config_load(inf_config *config, const inf_config_sources *sources, char message[INF_CONFIG_MESSAGE_SIZE]);
+/* The same with the file's text (`length` bytes, any) in place of a path; `name` stands for it in messages. */
+int inf_config_load_text(inf_config *config, const inf_config_sources *sources, const char *name, const char *text,
+                         size_t length, char message[INF_CONFIG_MESSAGE_SIZE]);
+void inf_config_free(inf_config *config);
+
+/* Takes over into `running` what a reload may change, and says each change, `name: before -> after`; what only a start
+ * changes it leaves and says that too. Returns how many were taken over. Texts then point into `wanted`. */
+int inf_config_take_over(inf_serve_options *running, const inf_serve_options *wanted,
+                         void (*say)(void *context, const char *line), void *context);
+
+/* ---- as text (config_text.c) ---- */
+
+/* A setting as the file would have it; "" when it is not set; a secret is never shown. */
+void inf_config_value(const inf_config_row *row, const inf_serve_options *options, char *out, size_t size);
+/* Its default, in the same way; its bounds ("1 to 64", "text or json"). */
+void inf_config_default(const inf_config_row *row, char *out, size_t size);
+void inf_config_allowed(const inf_config_row *row, char *out, size_t size);
+/* Every setting with its value and where that came from, as a file that can be read again. */
+void inf_config_print(const inf_config *config, const char *file, inf_buf *out);
+/* docs/configuration.md */
+void inf_config_page(inf_buf *out);
+
+#endif
