@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "auth/slow.h"
 #include "base/log.h"
 #include "infinium.h"
 #include "receiver.h"
@@ -138,6 +139,8 @@ static int start(inf_receiver *r, const inf_serve_options *options, char *messag
     if (rc == 0)
         rc = inf_workers_start(&r->workers, r);
     if (rc == 0)
+        rc = inf_slow_start(&r->slow, r);
+    if (rc == 0)
         rc = inf_http_listen(&r->http, r, options, message, INF_RECEIVER_MESSAGE_SIZE);
     atomic_store(&r->serving, rc == 0);
     if (rc == 0)
@@ -182,6 +185,7 @@ void inf_receiver_stop(inf_receiver *r)
     if (!r)
         return;
     inf_http_quiesce(r->http);
+    inf_slow_stop(r->slow);
     inf_workers_stop(r->workers);
     inf_intake_stop(r->intake);
     inf_hub_stop(r->hub);
@@ -189,6 +193,7 @@ void inf_receiver_stop(inf_receiver *r)
     inf_http_stop(r->http);
     inf_intake_close(r->intake, (int)atomic_load(&r->shutdown_s) * 1000);
     inf_hub_close(r->hub);
+    inf_slow_close(r->slow);
     inf_keys_close(r->keys);
     inf_directory_release(&r->directory);
     pthread_cond_destroy(&r->keeper_work);

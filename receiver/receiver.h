@@ -15,6 +15,7 @@
 
 typedef struct inf_http inf_http;
 typedef struct inf_workers inf_workers;
+typedef struct inf_slow inf_slow;
 
 struct inf_receiver {
     inf_directory directory;
@@ -22,6 +23,7 @@ struct inf_receiver {
     inf_intake *intake;
     inf_hub *hub;
     inf_workers *workers;
+    inf_slow *slow;
     inf_http *http;
     atomic_bool serving; /* `http` is there, for the keeper too */
     char host[256];      /* as it was asked for */

@@ -1,12 +1,15 @@
 /* See access.h. */
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include <nettle/memops.h>
 #include <nettle/sha2.h>
 
 #include "auth/access.h"
+#include "auth/slow.h"
 #include "base/id.h"
+#include "http/peer.h"
 #include "http/request.h"
 
 const char *inf_role_name(enum inf_role role)
@@ -29,15 +32,18 @@ static void is_agent(inf_request *r)
     memcpy(r->access.agent_id, r->agent_id, 16);
 }
 
-static void decide_agent(inf_request *r, inf_worker *worker)
+static enum inf_key_answer decide_agent(inf_request *r, bool may_hash)
 {
-    (void)worker;
     const char *secret = inf_request_header(r, "x-agent-key");
-    if (!secret || !inf_keys_decide(r->receiver->keys, r->agent_id, secret, strlen(secret)))
-        refuse_agent(r);
-    else
+    size_t length = secret ? strlen(secret) : 0;
+    enum inf_key_answer answer =
+        may_hash ? inf_keys_decide(r->receiver->keys, r->agent_id, secret, length) ? INF_KEY_RIGHT : INF_KEY_WRONG
+                 : inf_keys_check(r->receiver->keys, r->agent_id, secret, length, NULL);
+    if (answer == INF_KEY_RIGHT)
         is_agent(r);
-    inf_request_resume(r, INF_PHASE_DECIDED);
+    else if (answer == INF_KEY_WRONG)
+        refuse_agent(r);
+    return answer;
 }
 
 /* Decides at once, or suspends. */
@@ -62,7 +68,7 @@ static void early_agent(inf_request *r)
         refuse_agent(r);
         return;
     case INF_KEY_UNDECIDED:
-        inf_request_work(r, INF_PHASE_DECIDING, decide_agent);
+        inf_slow_decide(r->receiver->slow, r, r->agent_id, decide_agent);
     }
 }
 
@@ -106,27 +112,34 @@ static bool same_token(const char *given, const char *token)
     return strlen(given) == INF_TOKEN_SIZE - 1 && memeql_sec(given, token, INF_TOKEN_SIZE - 1);
 }
 
-static void grant(inf_request *r, enum inf_role role, bool cookie, const char *who)
+static enum inf_key_answer grant(inf_request *r, enum inf_role role, const char *who)
 {
     r->access.role = role;
-    r->access.cookie = cookie;
     snprintf(r->access.who, sizeof r->access.who, "%s", who);
+    return INF_KEY_RIGHT;
 }
 
-bool inf_access_reader(inf_request *r, inf_worker *worker)
+static const char *bearer_of(const inf_request *r)
 {
-    char session[INF_TOKEN_SIZE];
-    const char *bearer = inf_request_header(r, MHD_HTTP_HEADER_AUTHORIZATION);
-    if (bearer && strncmp(bearer, "Bearer ", 7) == 0) {
-        bearer += 7;
-        if (same_token(bearer, r->receiver->read_token))
-            grant(r, INF_ROLE_READ, false, "read.token");
-        else if (same_token(bearer, r->receiver->admin_token))
-            grant(r, INF_ROLE_ADMIN, false, "admin.token");
-    } else if (inf_access_session(r, session) && inf_session_check(worker->store, session) == 1) {
-        grant(r, INF_ROLE_ADMIN, true, "session");
-    }
-    return r->access.role >= INF_ROLE_READ;
+    const char *value = inf_request_header(r, MHD_HTTP_HEADER_AUTHORIZATION);
+    return value && strncasecmp(value, "Bearer ", 7) == 0 ? value + 7 + strspn(value + 7, " ") : value ? "" : NULL;
+}
+
+/* Who sends this key? */
+static enum inf_key_answer find_bearer(inf_request *r, bool may_hash, inf_bearer *bearer)
+{
+    const char *text = bearer_of(r);
+    if (!text)
+        return INF_KEY_WRONG;
+    if (same_token(text, r->receiver->read_token))
+        return grant(r, INF_ROLE_READ, "read.token");
+    if (same_token(text, r->receiver->admin_token))
+        return grant(r, INF_ROLE_ADMIN, "admin.token");
+    if (!inf_bearer_parse(text, bearer))
+        return INF_KEY_WRONG;
+    if (!may_hash)
+        return inf_keys_bearer(r->receiver->keys, bearer, &r->access);
+    return inf_keys_bearer_decide(r->receiver->keys, bearer, &r->access) ? INF_KEY_RIGHT : INF_KEY_WRONG;
 }
 
 static bool changes_something(const inf_request *r)
@@ -144,12 +157,16 @@ static bool shows_csrf_token(const inf_request *r)
     return given && *expected && same_token(given, expected);
 }
 
-static void check_reader(inf_request *r, inf_worker *worker)
+static void refuse_reader(inf_request *r)
 {
-    if (!inf_access_reader(r, worker))
-        inf_request_refuse(r, MHD_HTTP_UNAUTHORIZED,
-                           "log in with the link that `infinium serve` prints, or send a key that reads");
-    else if (r->def->access == INF_ACCESS_ADMIN && r->access.role < INF_ROLE_ADMIN)
+    inf_request_refuse(r, MHD_HTTP_UNAUTHORIZED,
+                       "log in with the link that `infinium serve` prints, or send a key that reads");
+}
+
+/* Who asks is known: may they do this? */
+static void authorise(inf_request *r)
+{
+    if (r->def->access == INF_ACCESS_ADMIN && r->access.role < INF_ROLE_ADMIN)
         inf_request_refuse(r, MHD_HTTP_FORBIDDEN, "this is for administrators");
     else if (r->def->access == INF_ACCESS_AGENT_OR_READ && !inf_access_sees(r, r->agent_id))
         inf_request_refuse(r, MHD_HTTP_FORBIDDEN, "this key is for another agent");
@@ -157,19 +174,56 @@ static void check_reader(inf_request *r, inf_worker *worker)
         inf_request_refuse(r, MHD_HTTP_FORBIDDEN, "the header X-CSRF-Token is missing or not this session's");
 }
 
-static void decide_reader(inf_request *r, inf_worker *worker)
+static enum inf_key_answer decide_bearer(inf_request *r, bool may_hash)
 {
-    check_reader(r, worker);
+    inf_bearer bearer;
+    enum inf_key_answer answer = find_bearer(r, may_hash, &bearer);
+    if (answer == INF_KEY_RIGHT)
+        authorise(r);
+    else if (answer == INF_KEY_WRONG && r->def->access != INF_ACCESS_PROMPT)
+        refuse_reader(r);
+    return answer;
+}
+
+/* A session is looked up in the store. */
+static bool find_session(inf_request *r, inf_worker *worker)
+{
+    char session[INF_TOKEN_SIZE];
+    if (!inf_access_session(r, session) || inf_session_check(worker->store, session) != 1)
+        return false;
+    grant(r, INF_ROLE_ADMIN, "session");
+    r->access.cookie = true;
+    authorise(r);
+    return true;
+}
+
+static void decide_session(inf_request *r, inf_worker *worker)
+{
+    if (!find_session(r, worker))
+        refuse_reader(r);
     inf_request_resume(r, INF_PHASE_DECIDED);
 }
 
 /* ---- for the server ---- */
 
+static void early_reader(inf_request *r)
+{
+    inf_bearer bearer;
+    char session[INF_TOKEN_SIZE];
+    if (bearer_of(r)) {
+        if (decide_bearer(r, false) == INF_KEY_UNDECIDED && find_bearer(r, false, &bearer) == INF_KEY_UNDECIDED)
+            inf_slow_decide(r->receiver->slow, r, bearer.id, decide_bearer);
+    } else if (!inf_access_session(r, session)) {
+        refuse_reader(r);
+    } else if (r->def->body_max > 0) {
+        inf_request_work(r, INF_PHASE_DECIDING, decide_session); /* nobody's body is kept who may not */
+    }
+}
+
 static bool comes_as_reader(const inf_request *r)
 {
     char session[INF_TOKEN_SIZE];
-    return !inf_request_header(r, "x-agent-key") &&
-           (inf_request_header(r, MHD_HTTP_HEADER_AUTHORIZATION) || inf_access_session(r, session));
+    return !inf_request_header(r, "x-agent-key") && (bearer_of(r) || inf_access_session(r, session));
 }
 
 void inf_access_early(inf_request *r)
@@ -179,27 +233,37 @@ void inf_access_early(inf_request *r)
         early_agent(r);
         return;
     case INF_ACCESS_AGENT_OR_READ:
-        if (!comes_as_reader(r))
+        if (comes_as_reader(r))
+            early_reader(r);
+        else
             early_agent(r);
         return;
     case INF_ACCESS_READ:
     case INF_ACCESS_ADMIN:
-        if (r->def->body_max > 0) /* nobody's body is kept who may not */
-            inf_request_work(r, INF_PHASE_DECIDING, decide_reader);
+        early_reader(r);
+        return;
+    case INF_ACCESS_PROMPT:
+        if (bearer_of(r))
+            early_reader(r);
         return;
     case INF_ACCESS_OPEN:
-    case INF_ACCESS_PROMPT:
         return;
     }
 }
 
 bool inf_access_late(inf_request *r, inf_worker *worker)
 {
-    bool asks_for_reader = r->def->access == INF_ACCESS_READ || r->def->access == INF_ACCESS_ADMIN ||
-                           r->def->access == INF_ACCESS_AGENT_OR_READ;
-    if (asks_for_reader && r->access.role == INF_ROLE_NONE)
-        check_reader(r, worker);
+    bool open = r->def->access == INF_ACCESS_OPEN || r->def->access == INF_ACCESS_PROMPT;
+    if (!open && r->access.role == INF_ROLE_NONE && !find_session(r, worker))
+        refuse_reader(r);
     return !r->refused;
+}
+
+bool inf_access_reader(inf_request *r, inf_worker *worker)
+{
+    if (r->access.role == INF_ROLE_NONE)
+        find_session(r, worker);
+    return r->access.role >= INF_ROLE_READ && !r->refused;
 }
 
 /* ---- for handlers ---- */
@@ -221,4 +285,17 @@ bool inf_access_filter(inf_request *r, inf_store_filter *filter)
     }
     filter->agent_id = r->access.agent_id;
     return true;
+}
+
+void inf_access_actor(const inf_request *r, inf_actor *out)
+{
+    inf_peer peer;
+    char id[37];
+    inf_request_peer(r, &peer);
+    inf_peer_text(&peer, out->origin);
+    inf_id_uuid(r->access.agent_id, id);
+    if (r->access.role == INF_ROLE_INGEST)
+        snprintf(out->who, sizeof out->who, "agent %s", id);
+    else
+        snprintf(out->who, sizeof out->who, "%s", *r->access.who ? r->access.who : "nobody");
 }

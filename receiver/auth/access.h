@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "auth/actor.h"
 #include "store/store.h"
 
 /* In the order of what they may: an administrator may do what a reader may. */
@@ -45,6 +46,9 @@ bool inf_access_late(struct inf_request *request, struct inf_worker *worker);
 /* For handlers of routes that decide themselves: the reader or administrator who asks, if one does. Nothing is refused.
  */
 bool inf_access_reader(struct inf_request *request, struct inf_worker *worker);
+
+/* Who asks, for the audit log. */
+void inf_access_actor(const struct inf_request *request, inf_actor *out);
 
 /* The CSRF token of the session that asks; "" when the request came without one. */
 #define INF_CSRF_SIZE 65

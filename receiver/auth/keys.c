@@ -1,5 +1,7 @@
 /* See keys.h. A read-write lock guards the table; the store handle, used only to reload it, has a mutex of its own. */
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,49 +9,70 @@
 #include <nettle/memops.h>
 
 #include "auth/keys.h"
+#include "base/clock.h"
 #include "base/id.h"
 #include "infinium.h"
 
-enum { DIGEST = 32, WRONG_SLOTS = 1024, MAX_AGENTS = 1000000 };
+enum { DIGEST = 32, WRONG_SLOTS = 1024, ENTRIES_MAX = 1000000, SECRETS = 1 + INF_AGENT_OLD_MAX, WRITE_AT_ONCE = 256 };
 
-struct key {
-    inf_agent agent; /* name points to `name` */
+struct secret {
+    uint8_t salt[16];
+    uint8_t hash[32];
+    uint32_t iterations;   /* 0: there is none */
+    bool seen;             /* to be right; then */
+    uint8_t right[DIGEST]; /* its keyed digest */
+    uint64_t until_ns;     /* 0: for ever */
+};
+
+/* An agent with its secret and its earlier ones, or a key with its one secret. */
+struct entry {
+    uint8_t id[16];
     char name[INF_AGENT_NAME_MAX + 1];
-    uint8_t right[DIGEST]; /* keyed digest of the secret that was seen to be right */
-    bool seen;
+    bool revoked;
+    bool scoped;
+    enum inf_role role;
+    uint8_t agent_id[16];
+    struct secret secrets[SECRETS];
+    _Atomic uint64_t used_ns;
+    uint64_t written_ns; /* what the store says of that */
 };
 
 struct table {
-    struct key *keys; /* sorted by id */
+    struct entry *entries; /* sorted by id */
     size_t count;
     size_t capacity;
 };
 
 struct inf_keys {
     pthread_rwlock_t lock;
-    struct table table;
+    struct table agents;
+    struct table bearers;
     uint8_t wrong[WRONG_SLOTS][DIGEST];
     struct hmac_sha256_ctx mac; /* keyed, nothing fed */
+    _Atomic uint64_t now_ns;    /* Unix time of the last refresh: a clock that costs nothing */
 
     pthread_mutex_t store_lock;
     inf_store *store;
-    uint64_t version;
+    uint64_t data_version;
+    uint64_t auth_version;
 };
+
+/* ---- the table ---- */
 
 static int by_id(const void *a, const void *b)
 {
-    return memcmp(((const struct key *)a)->agent.id, ((const struct key *)b)->agent.id, 16);
+    return memcmp(((const struct entry *)a)->id, ((const struct entry *)b)->id, 16);
 }
 
-static struct key *find(const struct table *t, const uint8_t id[16])
+static struct entry *find(const struct table *t, const uint8_t id[16])
 {
     size_t low = 0;
     size_t high = t->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        int order = memcmp(t->keys[middle].agent.id, id, 16);
+        int order = memcmp(t->entries[middle].id, id, 16);
         if (order == 0)
-            return &t->keys[middle];
+            return &t->entries[middle];
         if (order < 0)
             low = middle + 1;
         else
@@ -58,81 +81,170 @@ static struct key *find(const struct table *t, const uint8_t id[16])
     return NULL;
 }
 
-static void digest(const inf_keys *keys, const uint8_t id[16], const char *secret, size_t length, uint8_t out[DIGEST])
+static struct entry *append(struct table *t)
 {
-    struct hmac_sha256_ctx mac = keys->mac;
-    hmac_sha256_update(&mac, 16, id);
-    hmac_sha256_update(&mac, length, (const uint8_t *)secret);
-    hmac_sha256_digest(&mac, DIGEST, out);
-}
-
-static size_t wrong_slot(const uint8_t d[DIGEST])
-{
-    return ((size_t)d[0] << 8 | d[1]) % WRONG_SLOTS;
-}
-
-static int collect(void *context, const inf_agent *agent)
-{
-    struct table *t = context;
-    if (t->count == MAX_AGENTS)
-        return INF_E2BIG;
+    if (t->count == ENTRIES_MAX)
+        return NULL;
     if (t->count == t->capacity) {
         size_t capacity = t->capacity ? t->capacity * 2 : 16;
-        struct key *grown = realloc(t->keys, capacity * sizeof *grown);
+        struct entry *grown = realloc(t->entries, capacity * sizeof *grown);
         if (!grown)
-            return INF_ENOMEM;
-        t->keys = grown;
+            return NULL;
+        t->entries = grown;
         t->capacity = capacity;
     }
-    struct key *k = &t->keys[t->count++];
-    memset(k, 0, sizeof *k);
-    k->agent = *agent;
-    size_t length = agent->name ? strnlen(agent->name, INF_AGENT_NAME_MAX) : 0;
-    if (length)
-        memcpy(k->name, agent->name, length);
-    k->agent.name = NULL;
+    struct entry *e = &t->entries[t->count++];
+    memset(e, 0, sizeof *e);
+    return e;
+}
+
+static void sort(struct table *t)
+{
+    if (t->count)
+        qsort(t->entries, t->count, sizeof *t->entries, by_id);
+}
+
+/* ---- loading ---- */
+
+struct load {
+    struct table agents;
+    struct table bearers;
+    uint64_t now_ns;
+};
+
+static void fill(struct entry *e, const uint8_t id[16], const char *name, bool revoked, uint64_t last_used_ns)
+{
+    memcpy(e->id, id, 16);
+    snprintf(e->name, sizeof e->name, "%s", name ? name : "");
+    e->revoked = revoked;
+    e->written_ns = last_used_ns;
+    atomic_init(&e->used_ns, last_used_ns);
+}
+
+static void fill_secret(struct secret *s, const uint8_t salt[16], const uint8_t hash[32], uint32_t iterations)
+{
+    memcpy(s->salt, salt, 16);
+    memcpy(s->hash, hash, 32);
+    s->iterations = iterations;
+}
+
+static int load_agent(void *context, const inf_agent *agent)
+{
+    struct load *l = context;
+    struct entry *e = append(&l->agents);
+    if (!e)
+        return INF_ENOMEM;
+    fill(e, agent->id, agent->name, agent->revoked, agent->last_used_ns);
+    fill_secret(&e->secrets[0], agent->salt, agent->hash, agent->iterations);
+    e->role = INF_ROLE_INGEST;
     return 0;
+}
+
+/* An agent's earlier secret goes to its agent, whose table is complete and sorted. */
+static void load_earlier(struct load *l, const inf_key *key)
+{
+    struct entry *e = find(&l->agents, key->agent_id);
+    for (int i = 1; e && i < SECRETS; i++) {
+        if (e->secrets[i].iterations)
+            continue;
+        fill_secret(&e->secrets[i], key->salt, key->hash, key->iterations);
+        e->secrets[i].until_ns = key->expires_ns;
+        return;
+    }
+}
+
+static int load_key(void *context, const inf_key *key)
+{
+    struct load *l = context;
+    if (key->revoked || (key->expires_ns && key->expires_ns <= l->now_ns))
+        return 0;
+    if (key->role == INF_ROLE_INGEST) {
+        load_earlier(l, key);
+        return 0;
+    }
+    struct entry *e = append(&l->bearers);
+    if (!e)
+        return INF_ENOMEM;
+    fill(e, key->id, key->name, false, key->last_used_ns);
+    fill_secret(&e->secrets[0], key->salt, key->hash, key->iterations);
+    e->secrets[0].until_ns = key->expires_ns;
+    e->role = (enum inf_role)key->role;
+    e->scoped = key->scoped;
+    memcpy(e->agent_id, key->agent_id, 16);
+    return 0;
+}
+
+static void take_seen(struct secret *fresh, const struct entry *old)
+{
+    for (int i = 0; fresh->iterations && i < SECRETS; i++) {
+        const struct secret *o = &old->secrets[i];
+        if (o->seen && memcmp(o->hash, fresh->hash, sizeof o->hash) == 0) {
+            fresh->seen = true;
+            memcpy(fresh->right, o->right, DIGEST);
+        }
+    }
+}
+
+/* What was seen to be right stays so. True when an entry has another secret than before. */
+static bool take_over(struct table *fresh, const struct table *old)
+{
+    bool changed = false;
+    for (size_t i = 0; i < fresh->count; i++) {
+        struct entry *e = &fresh->entries[i];
+        const struct entry *o = find(old, e->id);
+        if (!o)
+            continue;
+        for (int j = 0; j < SECRETS; j++)
+            take_seen(&e->secrets[j], o);
+        uint64_t used = atomic_load(&o->used_ns);
+        if (used > atomic_load(&e->used_ns))
+            atomic_store(&e->used_ns, used);
+        changed = changed || memcmp(o->secrets[0].hash, e->secrets[0].hash, sizeof e->secrets[0].hash) != 0;
+    }
+    return changed;
 }
 
 static int reload(inf_keys *keys)
 {
-    struct table fresh = {0};
-    int rc = inf_store_agents(keys->store, collect, &fresh);
-    if (rc != 0) {
-        free(fresh.keys);
-        return rc;
-    }
-    if (fresh.count)
-        qsort(fresh.keys, fresh.count, sizeof *fresh.keys, by_id);
-    pthread_rwlock_wrlock(&keys->lock);
-    for (size_t i = 0; i < fresh.count; i++) {
-        struct key *k = &fresh.keys[i];
-        const struct key *old = find(&keys->table, k->agent.id);
-        bool same = old && memcmp(old->agent.hash, k->agent.hash, sizeof k->agent.hash) == 0;
-        if (same && old->seen) {
-            k->seen = true;
-            memcpy(k->right, old->right, DIGEST);
-        }
-        if (old && !same)
+    struct load l = {.now_ns = inf_unix_ns()};
+    int rc = inf_store_agents(keys->store, load_agent, &l);
+    sort(&l.agents);
+    if (rc == 0)
+        rc = inf_store_keys(keys->store, load_key, &l);
+    sort(&l.bearers);
+    if (rc == 0) {
+        pthread_rwlock_wrlock(&keys->lock);
+        bool agents = take_over(&l.agents, &keys->agents);
+        bool bearers = take_over(&l.bearers, &keys->bearers);
+        if (agents || bearers)
             memset(keys->wrong, 0, sizeof keys->wrong);
+        struct load old = {keys->agents, keys->bearers, 0};
+        keys->agents = l.agents;
+        keys->bearers = l.bearers;
+        pthread_rwlock_unlock(&keys->lock);
+        l = old;
     }
-    struct table old = keys->table;
-    keys->table = fresh;
-    pthread_rwlock_unlock(&keys->lock);
-    free(old.keys);
-    return 0;
+    free(l.agents.entries);
+    free(l.bearers.entries);
+    return rc;
 }
 
 int inf_keys_refresh(inf_keys *keys)
 {
+    atomic_store(&keys->now_ns, inf_unix_ns());
     pthread_mutex_lock(&keys->store_lock);
-    uint64_t version = 0;
-    int rc = inf_store_version(keys->store, &version);
-    /* The number also moves with every batch of traces: an agent table is small, and this is a few times a second. */
-    if (rc == 0 && version != keys->version) {
-        rc = reload(keys);
-        if (rc == 0)
-            keys->version = version;
+    uint64_t data = 0;
+    uint64_t auth = 0;
+    int rc = inf_store_version(keys->store, &data);
+    /* That number also moves with every batch of traces; the other one costs a look into the file. */
+    if (rc == 0 && data != keys->data_version) {
+        rc = inf_store_auth_version(keys->store, &auth);
+        if (rc == 0 && auth != keys->auth_version)
+            rc = reload(keys);
+        if (rc == 0) {
+            keys->data_version = data;
+            keys->auth_version = auth;
+        }
     }
     pthread_mutex_unlock(&keys->store_lock);
     return rc;
@@ -146,13 +258,16 @@ int inf_keys_open(inf_keys **out, const char *dir)
         return INF_ENOMEM;
     pthread_rwlock_init(&keys->lock, NULL);
     pthread_mutex_init(&keys->store_lock, NULL);
+    atomic_init(&keys->now_ns, inf_unix_ns());
     int rc = inf_random_secret(key, sizeof key);
     if (rc == 0) {
         hmac_sha256_set_key(&keys->mac, sizeof key, key);
         rc = inf_store_open(&keys->store, dir, INF_STORE_READ_ONLY);
     }
     if (rc == 0)
-        rc = inf_store_version(keys->store, &keys->version);
+        rc = inf_store_version(keys->store, &keys->data_version);
+    if (rc == 0)
+        rc = inf_store_auth_version(keys->store, &keys->auth_version);
     if (rc == 0)
         rc = reload(keys);
     if (rc < 0) {
@@ -168,11 +283,88 @@ void inf_keys_close(inf_keys *keys)
     if (!keys)
         return;
     inf_store_close(keys->store);
-    free(keys->table.keys);
+    free(keys->agents.entries);
+    free(keys->bearers.entries);
     pthread_mutex_destroy(&keys->store_lock);
     pthread_rwlock_destroy(&keys->lock);
     free(keys);
 }
+
+/* ---- secrets ---- */
+
+static void digest(const inf_keys *keys, const uint8_t id[16], const char *secret, size_t length, uint8_t out[DIGEST])
+{
+    struct hmac_sha256_ctx mac = keys->mac;
+    hmac_sha256_update(&mac, 16, id);
+    hmac_sha256_update(&mac, length, (const uint8_t *)secret);
+    hmac_sha256_digest(&mac, DIGEST, out);
+}
+
+static size_t wrong_slot(const uint8_t d[DIGEST])
+{
+    return ((size_t)d[0] << 8 | d[1]) % WRONG_SLOTS;
+}
+
+static bool live(const struct secret *s, uint64_t now_ns)
+{
+    return s->iterations && (!s->until_ns || s->until_ns > now_ns);
+}
+
+/* The read lock is held. Writes used_ns at most ten times a second: between two refreshes the clock stands. */
+static enum inf_key_answer answer(inf_keys *keys, struct entry *e, const uint8_t d[DIGEST])
+{
+    uint64_t now = atomic_load_explicit(&keys->now_ns, memory_order_relaxed);
+    if (e && e->revoked)
+        return INF_KEY_WRONG;
+    for (int i = 0; e && i < SECRETS; i++) {
+        const struct secret *s = &e->secrets[i];
+        if (!s->seen || !live(s, now) || !memeql_sec(d, s->right, DIGEST))
+            continue;
+        if (atomic_load_explicit(&e->used_ns, memory_order_relaxed) != now)
+            atomic_store_explicit(&e->used_ns, now, memory_order_relaxed);
+        return INF_KEY_RIGHT;
+    }
+    return memeql_sec(d, keys->wrong[wrong_slot(d)], DIGEST) ? INF_KEY_WRONG : INF_KEY_UNDECIDED;
+}
+
+/* Pays the slow hash for each secret that the entry has, and notes what came of it. */
+static bool decide(inf_keys *keys, const struct table *t, const uint8_t id[16], const char *text, size_t length)
+{
+    struct secret secrets[SECRETS] = {0};
+    pthread_rwlock_rdlock(&keys->lock);
+    const struct entry *e = find(t, id);
+    if (e && !e->revoked)
+        memcpy(secrets, e->secrets, sizeof secrets);
+    pthread_rwlock_unlock(&keys->lock);
+    if (!secrets[0].iterations)
+        return false;
+    uint64_t now = atomic_load(&keys->now_ns);
+    const struct secret *right = NULL;
+    for (int i = 0; !right && i < SECRETS; i++)
+        if (live(&secrets[i], now) &&
+            inf_secret_verify(text, length, secrets[i].salt, secrets[i].hash, secrets[i].iterations))
+            right = &secrets[i];
+
+    uint8_t d[DIGEST];
+    bool noted = false;
+    digest(keys, id, text, length, d);
+    pthread_rwlock_wrlock(&keys->lock);
+    struct entry *current = find(t, id);
+    for (int i = 0; right && current && !current->revoked && i < SECRETS; i++) {
+        struct secret *s = &current->secrets[i];
+        if (!s->iterations || memcmp(s->hash, right->hash, sizeof s->hash) != 0)
+            continue;
+        s->seen = noted = true;
+        memcpy(s->right, d, DIGEST);
+        atomic_store(&current->used_ns, now);
+    }
+    if (!right && current && memcmp(current->secrets[0].hash, secrets[0].hash, sizeof secrets[0].hash) == 0)
+        memcpy(keys->wrong[wrong_slot(d)], d, DIGEST);
+    pthread_rwlock_unlock(&keys->lock);
+    return noted;
+}
+
+/* ---- agents ---- */
 
 enum inf_key_answer inf_keys_check(inf_keys *keys, const uint8_t agent_id[16], const char *secret, size_t secret_length,
                                    char agent_name[INF_AGENT_NAME_MAX + 1])
@@ -181,58 +373,118 @@ enum inf_key_answer inf_keys_check(inf_keys *keys, const uint8_t agent_id[16], c
         return INF_KEY_WRONG;
     uint8_t d[DIGEST];
     digest(keys, agent_id, secret, secret_length, d);
-    enum inf_key_answer answer = INF_KEY_UNDECIDED;
     pthread_rwlock_rdlock(&keys->lock);
-    const struct key *k = find(&keys->table, agent_id);
-    if (k && k->agent.revoked)
-        answer = INF_KEY_WRONG;
-    else if (k && k->seen && memeql_sec(d, k->right, DIGEST))
-        answer = INF_KEY_RIGHT;
-    else if (memeql_sec(d, keys->wrong[wrong_slot(d)], DIGEST))
-        answer = INF_KEY_WRONG;
-    if (answer == INF_KEY_RIGHT && agent_name)
-        memcpy(agent_name, k->name, sizeof k->name);
+    struct entry *e = find(&keys->agents, agent_id);
+    enum inf_key_answer a = answer(keys, e, d);
+    if (a == INF_KEY_RIGHT && agent_name)
+        memcpy(agent_name, e->name, sizeof e->name);
     pthread_rwlock_unlock(&keys->lock);
-    return answer;
-}
-
-bool inf_keys_name(inf_keys *keys, const uint8_t agent_id[16], char agent_name[INF_AGENT_NAME_MAX + 1])
-{
-    pthread_rwlock_rdlock(&keys->lock);
-    const struct key *k = find(&keys->table, agent_id);
-    bool there = k && !k->agent.revoked;
-    if (there)
-        memcpy(agent_name, k->name, sizeof k->name);
-    pthread_rwlock_unlock(&keys->lock);
-    return there;
+    return a;
 }
 
 bool inf_keys_decide(inf_keys *keys, const uint8_t agent_id[16], const char *secret, size_t secret_length)
 {
     /* An agent may have been created by another process a moment ago. */
     inf_keys_refresh(keys);
-    enum inf_key_answer answer = inf_keys_check(keys, agent_id, secret, secret_length, NULL);
-    if (answer != INF_KEY_UNDECIDED)
-        return answer == INF_KEY_RIGHT;
-    inf_agent agent = {0};
-    pthread_rwlock_rdlock(&keys->lock);
-    const struct key *k = find(&keys->table, agent_id);
-    if (k)
-        agent = k->agent;
-    pthread_rwlock_unlock(&keys->lock);
-    bool right = agent.iterations && inf_agent_verify(&agent, secret, secret_length);
+    enum inf_key_answer a = inf_keys_check(keys, agent_id, secret, secret_length, NULL);
+    return a == INF_KEY_UNDECIDED ? decide(keys, &keys->agents, agent_id, secret, secret_length) : a == INF_KEY_RIGHT;
+}
 
+bool inf_keys_name(inf_keys *keys, const uint8_t agent_id[16], char agent_name[INF_AGENT_NAME_MAX + 1])
+{
+    pthread_rwlock_rdlock(&keys->lock);
+    const struct entry *e = find(&keys->agents, agent_id);
+    bool there = e && !e->revoked;
+    if (there)
+        memcpy(agent_name, e->name, sizeof e->name);
+    pthread_rwlock_unlock(&keys->lock);
+    return there;
+}
+
+/* ---- readers and administrators ---- */
+
+static void describe(const struct entry *e, inf_access *out)
+{
+    char id[37];
+    inf_id_uuid(e->id, id);
+    *out = (inf_access){.role = e->role, .scoped = e->scoped};
+    memcpy(out->agent_id, e->agent_id, 16);
+    snprintf(out->who, sizeof out->who, "key %s", id);
+}
+
+enum inf_key_answer inf_keys_bearer(inf_keys *keys, const inf_bearer *bearer, inf_access *out)
+{
     uint8_t d[DIGEST];
-    digest(keys, agent_id, secret, secret_length, d);
+    digest(keys, bearer->id, bearer->secret, INF_SECRET_TEXT - 1, d);
+    pthread_rwlock_rdlock(&keys->lock);
+    struct entry *e = find(&keys->bearers, bearer->id);
+    enum inf_key_answer a = e && e->role != bearer->role ? INF_KEY_WRONG : answer(keys, e, d);
+    if (a == INF_KEY_RIGHT)
+        describe(e, out);
+    pthread_rwlock_unlock(&keys->lock);
+    return a;
+}
+
+bool inf_keys_bearer_decide(inf_keys *keys, const inf_bearer *bearer, inf_access *out)
+{
+    inf_keys_refresh(keys);
+    enum inf_key_answer a = inf_keys_bearer(keys, bearer, out);
+    if (a == INF_KEY_UNDECIDED && decide(keys, &keys->bearers, bearer->id, bearer->secret, INF_SECRET_TEXT - 1))
+        a = inf_keys_bearer(keys, bearer, out);
+    return a == INF_KEY_RIGHT;
+}
+
+/* ---- when they were used ---- */
+
+uint64_t inf_keys_used(inf_keys *keys, const uint8_t id[16], bool agent)
+{
+    pthread_rwlock_rdlock(&keys->lock);
+    struct entry *e = find(agent ? &keys->agents : &keys->bearers, id);
+    uint64_t used = e ? atomic_load(&e->used_ns) : 0;
+    pthread_rwlock_unlock(&keys->lock);
+    return used;
+}
+
+struct use {
+    uint8_t id[16];
+    uint64_t at_ns;
+};
+
+static size_t collect_used(inf_keys *keys, const struct table *t, struct use uses[WRITE_AT_ONCE])
+{
+    size_t n = 0;
     pthread_rwlock_wrlock(&keys->lock);
-    struct key *now = find(&keys->table, agent_id);
-    bool same = now && memcmp(now->agent.hash, agent.hash, sizeof agent.hash) == 0 && !now->agent.revoked;
-    if (right && same) {
-        now->seen = true;
-        memcpy(now->right, d, DIGEST);
-    } else if (!right && same) {
-        memcpy(keys->wrong[wrong_slot(d)], d, DIGEST);
+    for (size_t i = 0; i < t->count && n < WRITE_AT_ONCE; i++) {
+        struct entry *e = &t->entries[i];
+        uint64_t used = atomic_load(&e->used_ns);
+        if (used <= e->written_ns)
+            continue;
+        e->written_ns = used; /* if it cannot be written, the next use is */
+        memcpy(uses[n].id, e->id, 16);
+        uses[n++].at_ns = used;
     }
     pthread_rwlock_unlock(&keys->lock);
-    return right && same;
+    return n;
+}
+
+static int write_table(inf_keys *keys, const struct table *t, inf_store *store)
+{
+    struct use uses[WRITE_AT_ONCE];
+    for (;;) {
+        size_t n = collect_used(keys, t, uses);
+        int rc = n ? inf_store_change_begin(store) : 0;
+        if (rc < 0 || n == 0)
+            return rc;
+        for (size_t i = 0; rc == 0 && i < n; i++)
+            rc = inf_store_used(store, uses[i].id, t == &keys->agents, uses[i].at_ns);
+        rc = inf_store_change_end(store, rc, NULL);
+        if (rc < 0 || n < WRITE_AT_ONCE)
+            return rc;
+    }
+}
+
+int inf_keys_write_used(inf_keys *keys, inf_store *store)
+{
+    int rc = write_table(keys, &keys->agents, store);
+    return rc < 0 ? rc : write_table(keys, &keys->bearers, store);
 }

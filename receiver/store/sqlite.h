@@ -27,7 +27,7 @@
     X(AGENT_ADD, "INSERT INTO agents(id, name, created_ns, revoked_ns, salt, hash, iterations) "                       \
                  "VALUES(?1, ?2, ?3, NULL, ?4, ?5, ?6)")                                                               \
     X(AGENT_REVOKE, "UPDATE agents SET revoked_ns = coalesce(revoked_ns, ?2) WHERE id = ?1")                           \
-    X(AGENT_LIST, "SELECT id, name, created_ns, revoked_ns IS NOT NULL, salt, hash, iterations FROM agents "           \
+    X(AGENT_LIST, "SELECT id, name, created_ns, revoked_ns IS NOT NULL, salt, hash, iterations, last_used_ns FROM agents "           \
                   "ORDER BY created_ns, rowid")                                                                        \
     X(DATA_VERSION, "PRAGMA data_version")                                                                             \
     X(TOKEN_ADD, "INSERT INTO tokens(digest, kind, expires_ns) VALUES(?1, ?2, ?3)")                                    \

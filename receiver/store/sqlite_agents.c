@@ -55,7 +55,8 @@ int inf_store_agents(inf_store *store, int (*row)(void *context, const inf_agent
         inf_agent agent = {.name = (const char *)sqlite3_column_text(s, 1),
                            .created_ns = (uint64_t)sqlite3_column_int64(s, 2),
                            .revoked = sqlite3_column_int(s, 3) != 0,
-                           .iterations = (uint32_t)sqlite3_column_int64(s, 6)};
+                           .iterations = (uint32_t)sqlite3_column_int64(s, 6),
+                           .last_used_ns = (uint64_t)sqlite3_column_int64(s, 7)};
         if (!copy_blob(agent.id, sizeof agent.id, s, 0) || !copy_blob(agent.salt, sizeof agent.salt, s, 4) ||
             !copy_blob(agent.hash, sizeof agent.hash, s, 5))
             rc = INF_EBADMSG;

@@ -31,6 +31,26 @@ static const char *const migrations[] = {
     "CREATE TABLE bodies(seq INTEGER PRIMARY KEY, encoding INTEGER NOT NULL, length INTEGER NOT NULL, body BLOB NOT "
     "NULL);"
     "CREATE TABLE tokens(digest BLOB PRIMARY KEY, kind INTEGER NOT NULL, expires_ns INTEGER NOT NULL) WITHOUT ROWID;",
+
+    /* Keys and the audit log. meta 'auth' counts the changes that a running receiver must know of; when a key was used
+     * last is none of them. */
+    "ALTER TABLE agents ADD COLUMN last_used_ns INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE keys("
+    "  id BLOB NOT NULL UNIQUE, role INTEGER NOT NULL, agent_id BLOB, name TEXT NOT NULL, created_ns INTEGER NOT NULL,"
+    "  expires_ns INTEGER NOT NULL DEFAULT 0, revoked_ns INTEGER, last_used_ns INTEGER NOT NULL DEFAULT 0,"
+    "  salt BLOB NOT NULL, hash BLOB NOT NULL, iterations INTEGER NOT NULL);"
+    "CREATE TABLE audit("
+    "  number INTEGER PRIMARY KEY AUTOINCREMENT, at_ns INTEGER NOT NULL, who TEXT NOT NULL, origin TEXT NOT NULL,"
+    "  action TEXT NOT NULL, subject TEXT NOT NULL, detail TEXT);"
+    "INSERT INTO meta VALUES('auth', 1);"
+    "CREATE TRIGGER agents_made AFTER INSERT ON agents BEGIN "
+    "  UPDATE meta SET value = value + 1 WHERE key = 'auth'; END;"
+    "CREATE TRIGGER agents_changed AFTER UPDATE OF name, revoked_ns, hash ON agents BEGIN "
+    "  UPDATE meta SET value = value + 1 WHERE key = 'auth'; END;"
+    "CREATE TRIGGER keys_made AFTER INSERT ON keys BEGIN "
+    "  UPDATE meta SET value = value + 1 WHERE key = 'auth'; END;"
+    "CREATE TRIGGER keys_changed AFTER UPDATE OF expires_ns, revoked_ns, hash ON keys BEGIN "
+    "  UPDATE meta SET value = value + 1 WHERE key = 'auth'; END;",
 };
 
 enum { NEWEST = sizeof migrations / sizeof migrations[0] };

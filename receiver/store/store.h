@@ -112,6 +112,7 @@ typedef struct inf_agent {
     const char *name;
     uint64_t created_ns;
     bool revoked;
+    uint64_t last_used_ns; /* read only; 0: never, or not written down yet */
     uint8_t salt[16];
     uint8_t hash[32];
     uint32_t iterations;
