@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/id.h"
 #include "infinium.h"
@@ -13,6 +14,7 @@
 
 #define CATCH_UP_MS 10000
 #define LEAST_DIGITS 4
+#define RECEIVER_LOOKS_NS 300000000l /* a running receiver looks at agents and keys ten times a second */
 
 int cli_state_dir(const char *given, const char *what, char out[CLI_PATH_SIZE])
 {
@@ -115,4 +117,10 @@ int cli_find_trace(inf_store *store, const char *text, uint8_t out[16])
         return cli_error("more than one trace begins with %s; give more digits", text);
     memcpy(out, f.id, 16);
     return -1;
+}
+
+void cli_wait_for_receiver(const char *dir)
+{
+    if (inf_receiver_find(dir, NULL, 0) == 1)
+        nanosleep(&(struct timespec){.tv_nsec = RECEIVER_LOOKS_NS}, NULL);
 }

@@ -24,6 +24,11 @@ int cli_open_store(inf_store **out, const char *given, unsigned flags, bool catc
 /* Prints why a store function failed; returns CLI_FAILED. */
 int cli_store_error(inf_store *store, int error, const char *what);
 
+/* Whatever was just changed about agents and keys is known to the receiver of `dir`, if one runs, when this returns. */
+void cli_wait_for_receiver(const char *dir);
+
+#define CLI_OVERLAP_HELP "how long the earlier one is good (default: 86400, a day)"
+
 /* A trace's id from 32 hexadecimal digits, a UUID or the beginning of either that only one trace has (4 digits or
  * more). Returns -1 and *out, else an exit code after saying why. */
 int cli_find_trace(inf_store *store, const char *text, uint8_t out[16]);

@@ -8,7 +8,10 @@
 
 static const cli_action commands[] = {
     {"serve", "run the receiver and its page", cmd_serve},
-    {"agent", "create, list and revoke agents", cmd_agent},
+    {"agent", "create, list, rotate and revoke agents", cmd_agent},
+    {"key", "create, list, rotate and revoke keys of readers and administrators", cmd_key},
+    {"audit", "show who changed agents and keys", cmd_audit},
+    {"login", "print a link that logs a browser in", cmd_login},
     {"ls", "list traces", cmd_ls},
     {"show", "show one trace", cmd_show},
     {"tail", "follow traces as they arrive", cmd_tail},

@@ -33,6 +33,7 @@ static void *keep(void *context)
 {
     inf_receiver *r = context;
     inf_log_cause trouble = {0};
+    unsigned lost = inf_keys_lost(r->keys);
     pthread_mutex_lock(&r->keeper_lock);
     while (!r->stopping) {
         pthread_mutex_unlock(&r->keeper_lock);
@@ -41,7 +42,11 @@ static void *keep(void *context)
             inf_http_tidy(r->http);
         int rc = inf_keys_refresh(r->keys);
         if (rc < 0)
-            inf_log_once(&trouble, INF_LOG_WARNING, "the agents cannot be read: %s", inf_strerror(rc));
+            inf_log_once(&trouble, INF_LOG_WARNING, "the agents and keys cannot be read: %s", inf_strerror(rc));
+        if (lost != inf_keys_lost(r->keys)) {
+            lost = inf_keys_lost(r->keys);
+            inf_hub_cut(r->hub);
+        }
         pthread_mutex_lock(&r->keeper_lock);
         struct timespec until;
         clock_gettime(CLOCK_MONOTONIC, &until);

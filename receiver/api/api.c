@@ -1,8 +1,4 @@
 /* See api.h. */
-#include <ctype.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "api/api.h"
 #include "base/clock.h"
 #include "infinium.h"
@@ -13,30 +9,24 @@ void inf_api_store_failed(inf_request *r, const inf_worker *worker, int rc)
                         inf_store_message(worker->store));
 }
 
-bool inf_api_time(inf_request *r, const char *name, uint64_t *ns)
+void inf_api_put_time(inf_json_writer *w, const char *key, uint64_t ns)
 {
-    const char *text = inf_request_argument(r, name);
-    if (!text || !*text)
-        return true;
-    if (inf_rfc3339_parse(text, strlen(text), ns) == 0) {
-        *ns = *ns ? *ns : 1;
-        return true;
-    }
-    inf_request_refusef(r, MHD_HTTP_BAD_REQUEST, "%s is not an RFC 3339 time", name);
-    return false;
+    char text[INF_RFC3339_SIZE];
+    if (ns)
+        inf_rfc3339(ns, 6, text);
+    inf_json_key(w, key);
+    inf_json_put_text(w, ns ? text : NULL);
 }
 
-bool inf_api_limit(inf_request *r, int *limit)
+void inf_api_created(inf_request *r, const char *id_key, const char *id, const char *secret_key, const char *secret)
 {
-    const char *text = inf_request_argument(r, "limit");
-    *limit = 50;
-    if (!text || !*text)
-        return true;
-    char *end;
-    long value = strtol(text, &end, 10);
-    *limit = (int)value;
-    if (isdigit((unsigned char)*text) && !*end && value >= 1 && value <= 500)
-        return true;
-    inf_request_refuse(r, MHD_HTTP_BAD_REQUEST, "limit is not a number from 1 to 500");
-    return false;
+    inf_json_writer w = inf_json_writer_on(&r->answer);
+    inf_json_begin_object(&w);
+    inf_json_key(&w, id_key);
+    inf_json_put_text(&w, id);
+    inf_json_key(&w, secret_key);
+    inf_json_put_text(&w, secret);
+    inf_json_end_object(&w);
+    r->status = MHD_HTTP_CREATED;
+    inf_keys_refresh(r->receiver->keys);
 }

@@ -2,13 +2,17 @@
 #ifndef INF_API_API_H
 #define INF_API_API_H
 
+#include "base/json_write.h"
 #include "http/request.h"
 
 /* 500, with the store's own words. */
 void inf_api_store_failed(inf_request *request, const inf_worker *worker, int rc);
 
-/* Query arguments; false when one is wrong and 400 stands. An absent one leaves its default: ns as it is, 50 rows. */
-bool inf_api_time(inf_request *request, const char *name, uint64_t *ns);
-bool inf_api_limit(inf_request *request, int *limit);
+/* A member with an RFC 3339 time; null for 0. */
+void inf_api_put_time(inf_json_writer *writer, const char *key, uint64_t ns);
+
+/* 201 with an id and what is shown this once; the running receiver knows it from now on. */
+void inf_api_created(inf_request *request, const char *id_key, const char *id, const char *secret_key,
+                     const char *secret);
 
 #endif

@@ -9,8 +9,9 @@ void inf_api_events(inf_request *r, inf_worker *worker)
 {
     const char *last = inf_request_header(r, "Last-Event-ID");
     bool resume = last && isdigit((unsigned char)*last);
-    int rc = inf_hub_view(r->receiver->hub, worker->store, r->loop, r->connection, resume,
-                          resume ? strtoull(last, NULL, 10) : 0, &r->response);
+    int rc = inf_hub_view(r->receiver->hub, worker->store, r->loop, r->connection,
+                          r->access.scoped ? r->access.agent_id : NULL, resume, resume ? strtoull(last, NULL, 10) : 0,
+                          &r->response);
     if (rc < 0) {
         inf_request_refuse(r, MHD_HTTP_SERVICE_UNAVAILABLE, rc == INF_EFULL ? "too many viewers" : inf_strerror(rc));
         return;

@@ -4,11 +4,22 @@
 #include "api/api.h"
 #include "base/id.h"
 #include "base/json_write.h"
+#include "store/keys.h"
 
 static void set_cookie(inf_request *r, const char *session, unsigned seconds)
 {
     snprintf(r->cookie, sizeof r->cookie, "infinium_session=%s; Path=/; HttpOnly; SameSite=Strict; Max-Age=%u", session,
              seconds);
+}
+
+/* Who came and went is of interest to whoever reads the audit log; a session does not fail because of it. */
+static void note(const inf_request *r, const inf_worker *worker, const char *action)
+{
+    inf_actor actor;
+    inf_access_actor(r, &actor);
+    inf_audit entry = {.who = "session", .origin = actor.origin, .action = action, .subject = ""};
+    if (inf_store_change_begin(worker->store) == 0)
+        inf_store_change_end(worker->store, 0, &entry);
 }
 
 void inf_api_session(inf_request *r, inf_worker *worker)
@@ -44,6 +55,8 @@ void inf_api_logout(inf_request *r, inf_worker *worker)
         inf_api_store_failed(r, worker, rc);
         return;
     }
+    note(r, worker, "session.end");
+    inf_hub_cut(r->receiver->hub);
     set_cookie(r, "", 0);
     r->status = MHD_HTTP_NO_CONTENT;
 }
@@ -56,6 +69,7 @@ void inf_api_login(inf_request *r, inf_worker *worker)
     if (rc < 0) {
         inf_api_store_failed(r, worker, rc);
     } else if (rc == 1) {
+        note(r, worker, "session.begin");
         set_cookie(r, session, 604800);
         r->status = MHD_HTTP_SEE_OTHER;
         r->location = "/";

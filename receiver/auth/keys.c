@@ -49,7 +49,8 @@ struct inf_keys {
     struct table bearers;
     uint8_t wrong[WRONG_SLOTS][DIGEST];
     struct hmac_sha256_ctx mac; /* keyed, nothing fed */
-    _Atomic uint64_t now_ns;    /* Unix time of the last refresh: a clock that costs nothing */
+    atomic_uint lost;
+    _Atomic uint64_t now_ns; /* Unix time of the last refresh: a clock that costs nothing */
 
     pthread_mutex_t store_lock;
     inf_store *store;
@@ -204,6 +205,14 @@ static bool take_over(struct table *fresh, const struct table *old)
     return changed;
 }
 
+static bool any_lost(const struct table *fresh, const struct table *old)
+{
+    for (size_t i = 0; i < old->count; i++)
+        if (!find(fresh, old->entries[i].id))
+            return true;
+    return false;
+}
+
 static int reload(inf_keys *keys)
 {
     struct load l = {.now_ns = inf_unix_ns()};
@@ -218,6 +227,8 @@ static int reload(inf_keys *keys)
         bool bearers = take_over(&l.bearers, &keys->bearers);
         if (agents || bearers)
             memset(keys->wrong, 0, sizeof keys->wrong);
+        if (any_lost(&l.bearers, &keys->bearers))
+            atomic_fetch_add(&keys->lost, 1);
         struct load old = {keys->agents, keys->bearers, 0};
         keys->agents = l.agents;
         keys->bearers = l.bearers;
@@ -248,6 +259,11 @@ int inf_keys_refresh(inf_keys *keys)
     }
     pthread_mutex_unlock(&keys->store_lock);
     return rc;
+}
+
+unsigned inf_keys_lost(const inf_keys *keys)
+{
+    return atomic_load(&keys->lost);
 }
 
 int inf_keys_open(inf_keys **out, const char *dir)

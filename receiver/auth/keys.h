@@ -41,5 +41,8 @@ int inf_keys_write_used(inf_keys *keys, inf_store *store);
 
 /* Takes over what other processes changed in the store since the last call. Call a few times a second. */
 int inf_keys_refresh(inf_keys *keys);
+/* How often a reader or an administrator was found to have lost their key: who is still being served must be asked
+ * again. */
+unsigned inf_keys_lost(const inf_keys *keys);
 
 #endif

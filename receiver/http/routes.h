@@ -47,6 +47,14 @@
     X(EVENTS,       "GET",    "/events",                  READ,          0,                   WORKER, inf_api_events)      \
     /* agents and keys */                                                                                              \
     X(AGENTS,       "GET",    "/agents",                  READ,          0,                   WORKER, inf_api_agents)      \
+    X(AGENT_CREATE, "POST",   "/agents",                  ADMIN,         INF_SMALL_BODY_MAX,  WORKER, inf_api_agent_create) \
+    X(AGENT_REVOKE, "DELETE", "/agents/{agent}",          ADMIN,         0,                   WORKER, inf_api_agent_revoke) \
+    X(AGENT_ROTATE, "POST",   "/agents/{agent}/keys",     ADMIN,         INF_SMALL_BODY_MAX,  WORKER, inf_api_agent_rotate) \
+    X(KEYS,         "GET",    "/keys",                    ADMIN,         0,                   WORKER, inf_api_keys)        \
+    X(KEY_CREATE,   "POST",   "/keys",                    ADMIN,         INF_SMALL_BODY_MAX,  WORKER, inf_api_key_create)  \
+    X(KEY_ROTATE,   "POST",   "/keys/{key}/rotate",       ADMIN,         INF_SMALL_BODY_MAX,  WORKER, inf_api_key_rotate)  \
+    X(KEY_REVOKE,   "DELETE", "/keys/{key}",              ADMIN,         0,                   WORKER, inf_api_key_revoke)  \
+    X(AUDIT,        "GET",    "/audit",                   ADMIN,         0,                   WORKER, inf_api_audit)       \
     /* the page */                                                                                                     \
     X(SESSION,      "GET",    "/session",                 READ,          0,                   WORKER, inf_api_session)     \
     X(LOGOUT,       "DELETE", "/session",                 READ,          0,                   WORKER, inf_api_logout)      \

@@ -23,10 +23,12 @@ enum {
     BLOCK = 16 * 1024,
 };
 #define HEARTBEAT_NS 15000000000ull
-#define PAUSE_NS 50000000l /* between two rounds, so that a flood of traces becomes few rounds */
+#define VIEW_NS 600000000000ull /* a key may expire meanwhile */
+#define PAUSE_NS 50000000l      /* between two rounds, so that a flood of traces becomes few rounds */
 
 struct event {
     uint64_t sequence;
+    uint8_t agent_id[16];
     inf_buf text;
 };
 
@@ -36,7 +38,11 @@ struct viewer {
     struct inf_hub *hub;
     struct MHD_Connection *connection;
     inf_http_loop *loop;
-    uint64_t last; /* sequence number of the last event prepared */
+    bool scoped; /* to agent_id: others' events are passed over */
+    uint8_t agent_id[16];
+    uint64_t last;   /* sequence number of the last event prepared */
+    uint64_t end_ns; /* monotonic: not viewed past it without asking again */
+    unsigned cut;
     inf_buf out;
     size_t sent; /* of out */
     bool suspended;
@@ -61,6 +67,7 @@ struct inf_hub {
     uint64_t head;
     struct viewer *viewers;
     unsigned count;
+    unsigned cut; /* how often inf_hub_cut() was called */
 };
 
 static void resync(inf_buf *out, uint64_t sequence)
@@ -95,6 +102,17 @@ static void add(inf_hub *hub, struct event *fresh)
     hub->head = slot->sequence;
 }
 
+static bool sees(const struct viewer *v, const uint8_t agent_id[16])
+{
+    return !v->scoped || memcmp(agent_id, v->agent_id, 16) == 0;
+}
+
+/* Must the viewer ask again whether it may? */
+static bool over(const struct viewer *v)
+{
+    return v->hub->stopping || v->cut != v->hub->cut || inf_mono_ns() >= v->end_ns;
+}
+
 /* Prepares what the viewer has not seen; false when there is nothing. */
 static bool prepare(struct viewer *v)
 {
@@ -120,7 +138,8 @@ static bool prepare(struct viewer *v)
     }
     for (; low < hub->end && v->out.length < OUT_ENOUGH; low++) {
         const struct event *e = &hub->ring[low % RING];
-        inf_buf_put(&v->out, e->text.data, e->text.length);
+        if (sees(v, e->agent_id))
+            inf_buf_put(&v->out, e->text.data, e->text.length);
         v->last = e->sequence;
     }
     return v->out.length > 0;
@@ -130,7 +149,7 @@ static void resume_all(inf_hub *hub, bool beat)
 {
     for (struct viewer *v = hub->viewers; v; v = v->next) {
         v->beat |= beat;
-        if (v->suspended && (beat || hub->stopping || v->last < hub->head)) {
+        if (v->suspended && (beat || v->last < hub->head || over(v))) {
             v->suspended = false;
             inf_http_loop_resume(v->loop, v->connection);
         }
@@ -146,6 +165,7 @@ static int format(void *context, const inf_summary *summary)
     inf_buf_reset(&e->text);
     write_event(&e->text, summary);
     e->sequence = summary->sequence;
+    memcpy(e->agent_id, summary->agent_id, 16);
     hub->fresh_count++;
     return e->text.error;
 }
@@ -252,7 +272,7 @@ static ssize_t read_events(void *context, uint64_t position, char *data, size_t 
     (void)position;
     ssize_t given = 0;
     pthread_mutex_lock(&hub->lock);
-    if (hub->stopping) {
+    if (over(v)) {
         given = MHD_CONTENT_READER_END_OF_STREAM;
     } else if (v->sent < v->out.length || prepare(v)) {
         size_t n = v->out.length - v->sent < max ? v->out.length - v->sent : max;
@@ -284,7 +304,8 @@ static void forget(void *context)
 static int add_backlog(void *context, const inf_summary *summary)
 {
     struct viewer *v = context;
-    write_event(&v->out, summary);
+    if (sees(v, summary->agent_id))
+        write_event(&v->out, summary);
     v->last = summary->sequence;
     return v->out.error;
 }
@@ -296,7 +317,8 @@ static int begin(struct viewer *v, inf_store *store, bool resume, uint64_t after
     int rc = inf_store_sequence(store, &newest);
     if (rc < 0)
         return rc;
-    inf_buf_put_text(&v->out, ": hello\nretry: 1000\n\n");
+    /* The id alone is no event, but it is where a viewer goes on that saw none before it had to ask again. */
+    inf_buf_printf(&v->out, ": hello\nretry: 1000\nid: %llu\n\n", (unsigned long long)(resume ? after : newest));
     v->last = newest;
     if (!resume || after == newest)
         return 0;
@@ -311,8 +333,8 @@ static int begin(struct viewer *v, inf_store *store, bool resume, uint64_t after
     return 0;
 }
 
-int inf_hub_view(inf_hub *hub, inf_store *store, inf_http_loop *loop, struct MHD_Connection *connection, bool resume,
-                 uint64_t after, struct MHD_Response **out)
+int inf_hub_view(inf_hub *hub, inf_store *store, inf_http_loop *loop, struct MHD_Connection *connection,
+                 const uint8_t *agent_id, bool resume, uint64_t after, struct MHD_Response **out)
 {
     struct viewer *v = calloc(1, sizeof *v);
     if (!v)
@@ -320,6 +342,10 @@ int inf_hub_view(inf_hub *hub, inf_store *store, inf_http_loop *loop, struct MHD
     v->hub = hub;
     v->loop = loop;
     v->connection = connection;
+    v->scoped = agent_id != NULL;
+    if (agent_id)
+        memcpy(v->agent_id, agent_id, 16);
+    v->end_ns = inf_mono_ns() + VIEW_NS;
     inf_buf_init(&v->out, OUT_MAX);
     int rc = begin(v, store, resume, after);
     pthread_mutex_lock(&hub->lock);
@@ -332,6 +358,7 @@ int inf_hub_view(inf_hub *hub, inf_store *store, inf_http_loop *loop, struct MHD
     if (rc == 0) {
         if (!hub->viewers && v->last >= hub->head)
             drop_all(hub, v->last);
+        v->cut = hub->cut;
         v->next = hub->viewers;
         v->link = &hub->viewers;
         if (v->next)
@@ -347,6 +374,14 @@ int inf_hub_view(inf_hub *hub, inf_store *store, inf_http_loop *loop, struct MHD
         free(v);
     }
     return rc;
+}
+
+void inf_hub_cut(inf_hub *hub)
+{
+    pthread_mutex_lock(&hub->lock);
+    hub->cut++;
+    resume_all(hub, false);
+    pthread_mutex_unlock(&hub->lock);
 }
 
 void inf_hub_stop(inf_hub *hub)
