@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "auth/agents.h"
 #include "auth/bearer.h"
 #include "base/clock.h"
 #include "base/id.h"

@@ -51,7 +51,7 @@ void inf_api_agent_create(inf_request *r, inf_worker *worker)
 {
     char name[INF_AGENT_NAME_MAX + 1] = "";
     char id[INF_AGENT_ID_SIZE], secret[INF_AGENT_SECRET_SIZE];
-    const inf_member members[] = {{"name", INF_MEMBER_TEXT, name, INF_AGENT_NAME_MAX}};
+    const inf_member members[] = {{"name", INF_MEMBER_TEXT, name, 0, INF_AGENT_NAME_MAX}};
     inf_actor actor;
     if (!INF_MEMBERS_READ(r, members))
         return;
@@ -72,7 +72,7 @@ void inf_api_agent_rotate(inf_request *r, inf_worker *worker)
 {
     char id[37], secret[INF_AGENT_SECRET_SIZE];
     unsigned overlap = INF_OVERLAP_DEFAULT_S;
-    const inf_member members[] = {{"overlap_s", INF_MEMBER_NUMBER, &overlap, INF_OVERLAP_MAX_S}};
+    const inf_member members[] = {{"overlap_s", INF_MEMBER_NUMBER, &overlap, 0, INF_OVERLAP_MAX_S}};
     inf_actor actor;
     if (!INF_MEMBERS_READ(r, members))
         return;

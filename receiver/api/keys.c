@@ -70,10 +70,10 @@ void inf_api_key_create(inf_request *r, inf_worker *worker)
     char role[16] = "", name[INF_AGENT_NAME_MAX + 1] = "", id[37], key[INF_BEARER_SIZE];
     inf_member_id agent = {0};
     unsigned expires_in = 0;
-    const inf_member members[] = {{"role", INF_MEMBER_TEXT, role, sizeof role - 1},
-                                  {"name", INF_MEMBER_TEXT, name, INF_AGENT_NAME_MAX},
-                                  {"agent_id", INF_MEMBER_ID, &agent, 0},
-                                  {"expires_in_s", INF_MEMBER_NUMBER, &expires_in, INF_KEY_LIFETIME_MAX_S}};
+    const inf_member members[] = {{"role", INF_MEMBER_TEXT, role, 0, sizeof role - 1},
+                                  {"name", INF_MEMBER_TEXT, name, 0, INF_AGENT_NAME_MAX},
+                                  {"agent_id", INF_MEMBER_ID, &agent, 0, 0},
+                                  {"expires_in_s", INF_MEMBER_NUMBER, &expires_in, 1, INF_KEY_LIFETIME_MAX_S}};
     inf_actor actor;
     if (!INF_MEMBERS_READ(r, members))
         return;
@@ -109,7 +109,7 @@ void inf_api_key_rotate(inf_request *r, inf_worker *worker)
     char new_id[37], key[INF_BEARER_SIZE];
     uint8_t id[16];
     unsigned overlap = INF_OVERLAP_DEFAULT_S;
-    const inf_member members[] = {{"overlap_s", INF_MEMBER_NUMBER, &overlap, INF_OVERLAP_MAX_S}};
+    const inf_member members[] = {{"overlap_s", INF_MEMBER_NUMBER, &overlap, 0, INF_OVERLAP_MAX_S}};
     inf_actor actor;
     if (!key_of_path(r, id) || !INF_MEMBERS_READ(r, members))
         return;

@@ -21,11 +21,12 @@ static bool read_one(inf_request *r, const inf_member *m, inf_json_value value)
         inf_request_refusef(r, MHD_HTTP_BAD_REQUEST, "%s is not a string of at most %u bytes", m->name, m->most);
         return false;
     case INF_MEMBER_NUMBER:
-        if (inf_json_as_i64(value, &number) && number >= 0 && number <= m->most) {
+        if (inf_json_as_i64(value, &number) && number >= m->least && number <= m->most) {
             *(unsigned *)m->value = (unsigned)number;
             return true;
         }
-        inf_request_refusef(r, MHD_HTTP_BAD_REQUEST, "%s is not a whole number from 0 to %u", m->name, m->most);
+        inf_request_refusef(r, MHD_HTTP_BAD_REQUEST, "%s is not a whole number from %u to %u", m->name, m->least,
+                            m->most);
         return false;
     case INF_MEMBER_ID:
         if (inf_json_as_string(value, &text, &length) && inf_id_parse(text, length, id->id) == 0) {
@@ -37,9 +38,17 @@ static bool read_one(inf_request *r, const inf_member *m, inf_json_value value)
     return false;
 }
 
+static const inf_member *find(const inf_member *members, size_t count, const char *name, size_t length)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strlen(members[i].name) == length && memcmp(members[i].name, name, length) == 0)
+            return &members[i];
+    return NULL;
+}
+
 static bool read_all(inf_request *r, inf_json *parser, const inf_member *members, size_t count)
 {
-    inf_json_value root, value;
+    inf_json_value root;
     int rc = inf_json_parse(parser, r->body.data, r->body.length, 0, &root);
     if (rc < 0) {
         inf_request_refusef(r, MHD_HTTP_BAD_REQUEST, "the body is not JSON: %s", inf_json_error(parser));
@@ -49,10 +58,17 @@ static bool read_all(inf_request *r, inf_json *parser, const inf_member *members
         inf_request_refuse(r, MHD_HTTP_BAD_REQUEST, "the body is not a JSON object");
         return false;
     }
-    for (size_t i = 0; i < count; i++)
-        if (inf_json_get(root, members[i].name, &value) && inf_json_type(value) != INF_JSON_NULL &&
-            !read_one(r, &members[i], value))
+    inf_json_iterator i = inf_json_iterate(root);
+    while (inf_json_next(&i)) {
+        const inf_member *m = find(members, count, i.key, i.key_length);
+        if (!m) {
+            inf_request_refusef(r, MHD_HTTP_BAD_REQUEST, "there is no member %.*s here",
+                                (int)(i.key_length < 100 ? i.key_length : 100), i.key);
             return false;
+        }
+        if (inf_json_type(i.value) != INF_JSON_NULL && !read_one(r, m, i.value))
+            return false;
+    }
     return true;
 }
 

@@ -1,5 +1,5 @@
 /* The members of a small JSON body, read by a table: what has another type, or is out of its range, is refused with a
- * 400 that names it. An absent or null member leaves its value alone; others than those of the table are ignored. */
+ * 400 that names it, and so is a member that is not in the table. An absent or null member leaves its value alone. */
 #ifndef INF_API_MEMBERS_H
 #define INF_API_MEMBERS_H
 
@@ -7,7 +7,7 @@
 
 enum inf_member_kind {
     INF_MEMBER_TEXT,   /* char[most + 1]: no NUL in it */
-    INF_MEMBER_NUMBER, /* unsigned, a whole number from 0 to `most` */
+    INF_MEMBER_NUMBER, /* unsigned, a whole number from `least` to `most` */
     INF_MEMBER_ID,     /* inf_member_id: a UUID or 32 hexadecimal digits */
 };
 
@@ -20,6 +20,7 @@ typedef struct inf_member {
     const char *name;
     enum inf_member_kind kind;
     void *value; /* as the kind says */
+    unsigned least;
     unsigned most;
 } inf_member;
 

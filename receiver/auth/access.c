@@ -32,13 +32,13 @@ static void is_agent(inf_request *r)
     memcpy(r->access.agent_id, r->agent_id, 16);
 }
 
-static enum inf_key_answer decide_agent(inf_request *r, bool may_hash)
+static enum inf_key_answer decide_agent(inf_request *r, bool *hash)
 {
     const char *secret = inf_request_header(r, "x-agent-key");
     size_t length = secret ? strlen(secret) : 0;
     enum inf_key_answer answer =
-        may_hash ? inf_keys_decide(r->receiver->keys, r->agent_id, secret, length) ? INF_KEY_RIGHT : INF_KEY_WRONG
-                 : inf_keys_check(r->receiver->keys, r->agent_id, secret, length, NULL);
+        hash ? inf_keys_decide(r->receiver->keys, r->agent_id, secret, length, hash) ? INF_KEY_RIGHT : INF_KEY_WRONG
+             : inf_keys_check(r->receiver->keys, r->agent_id, secret, length, NULL);
     if (answer == INF_KEY_RIGHT)
         is_agent(r);
     else if (answer == INF_KEY_WRONG)
@@ -126,7 +126,7 @@ static const char *bearer_of(const inf_request *r)
 }
 
 /* Who sends this key? */
-static enum inf_key_answer find_bearer(inf_request *r, bool may_hash, inf_bearer *bearer)
+static enum inf_key_answer find_bearer(inf_request *r, bool *hash, inf_bearer *bearer)
 {
     const char *text = bearer_of(r);
     if (!text)
@@ -137,9 +137,9 @@ static enum inf_key_answer find_bearer(inf_request *r, bool may_hash, inf_bearer
         return grant(r, INF_ROLE_ADMIN, "admin.token");
     if (!inf_bearer_parse(text, bearer))
         return INF_KEY_WRONG;
-    if (!may_hash)
+    if (!hash)
         return inf_keys_bearer(r->receiver->keys, bearer, &r->access);
-    return inf_keys_bearer_decide(r->receiver->keys, bearer, &r->access) ? INF_KEY_RIGHT : INF_KEY_WRONG;
+    return inf_keys_bearer_decide(r->receiver->keys, bearer, &r->access, hash) ? INF_KEY_RIGHT : INF_KEY_WRONG;
 }
 
 static bool changes_something(const inf_request *r)
@@ -174,10 +174,10 @@ static void authorise(inf_request *r)
         inf_request_refuse(r, MHD_HTTP_FORBIDDEN, "the header X-CSRF-Token is missing or not this session's");
 }
 
-static enum inf_key_answer decide_bearer(inf_request *r, bool may_hash)
+static enum inf_key_answer decide_bearer(inf_request *r, bool *hash)
 {
     inf_bearer bearer;
-    enum inf_key_answer answer = find_bearer(r, may_hash, &bearer);
+    enum inf_key_answer answer = find_bearer(r, hash, &bearer);
     if (answer == INF_KEY_RIGHT)
         authorise(r);
     else if (answer == INF_KEY_WRONG && r->def->access != INF_ACCESS_PROMPT)
@@ -211,7 +211,7 @@ static void early_reader(inf_request *r)
     inf_bearer bearer;
     char session[INF_TOKEN_SIZE];
     if (bearer_of(r)) {
-        if (decide_bearer(r, false) == INF_KEY_UNDECIDED && find_bearer(r, false, &bearer) == INF_KEY_UNDECIDED)
+        if (decide_bearer(r, NULL) == INF_KEY_UNDECIDED && find_bearer(r, NULL, &bearer) == INF_KEY_UNDECIDED)
             inf_slow_decide(r->receiver->slow, r, bearer.id, decide_bearer);
     } else if (!inf_access_session(r, session)) {
         refuse_reader(r);

@@ -186,10 +186,9 @@ static void take_seen(struct secret *fresh, const struct entry *old)
     }
 }
 
-/* What was seen to be right stays so. True when an entry has another secret than before. */
-static bool take_over(struct table *fresh, const struct table *old)
+/* What was seen to be right stays so. */
+static void take_over(struct table *fresh, const struct table *old)
 {
-    bool changed = false;
     for (size_t i = 0; i < fresh->count; i++) {
         struct entry *e = &fresh->entries[i];
         const struct entry *o = find(old, e->id);
@@ -200,9 +199,7 @@ static bool take_over(struct table *fresh, const struct table *old)
         uint64_t used = atomic_load(&o->used_ns);
         if (used > atomic_load(&e->used_ns))
             atomic_store(&e->used_ns, used);
-        changed = changed || memcmp(o->secrets[0].hash, e->secrets[0].hash, sizeof e->secrets[0].hash) != 0;
     }
-    return changed;
 }
 
 static bool any_lost(const struct table *fresh, const struct table *old)
@@ -223,10 +220,9 @@ static int reload(inf_keys *keys)
     sort(&l.bearers);
     if (rc == 0) {
         pthread_rwlock_wrlock(&keys->lock);
-        bool agents = take_over(&l.agents, &keys->agents);
-        bool bearers = take_over(&l.bearers, &keys->bearers);
-        if (agents || bearers)
-            memset(keys->wrong, 0, sizeof keys->wrong);
+        take_over(&l.agents, &keys->agents);
+        take_over(&l.bearers, &keys->bearers);
+        memset(keys->wrong, 0, sizeof keys->wrong); /* what was wrong may be right now */
         if (any_lost(&l.bearers, &keys->bearers))
             atomic_fetch_add(&keys->lost, 1);
         struct load old = {keys->agents, keys->bearers, 0};
@@ -344,7 +340,8 @@ static enum inf_key_answer answer(inf_keys *keys, struct entry *e, const uint8_t
 }
 
 /* Pays the slow hash for each secret that the entry has, and notes what came of it. */
-static bool decide(inf_keys *keys, const struct table *t, const uint8_t id[16], const char *text, size_t length)
+static bool decide(inf_keys *keys, const struct table *t, const uint8_t id[16], const char *text, size_t length,
+                   bool *hashed)
 {
     struct secret secrets[SECRETS] = {0};
     pthread_rwlock_rdlock(&keys->lock);
@@ -352,14 +349,15 @@ static bool decide(inf_keys *keys, const struct table *t, const uint8_t id[16], 
     if (e && !e->revoked)
         memcpy(secrets, e->secrets, sizeof secrets);
     pthread_rwlock_unlock(&keys->lock);
-    if (!secrets[0].iterations)
-        return false;
     uint64_t now = atomic_load(&keys->now_ns);
     const struct secret *right = NULL;
-    for (int i = 0; !right && i < SECRETS; i++)
-        if (live(&secrets[i], now) &&
-            inf_secret_verify(text, length, secrets[i].salt, secrets[i].hash, secrets[i].iterations))
+    for (int i = 0; !right && i < SECRETS; i++) {
+        if (!live(&secrets[i], now))
+            continue;
+        *hashed = true;
+        if (inf_secret_verify(text, length, secrets[i].salt, secrets[i].hash, secrets[i].iterations))
             right = &secrets[i];
+    }
 
     uint8_t d[DIGEST];
     bool noted = false;
@@ -374,7 +372,9 @@ static bool decide(inf_keys *keys, const struct table *t, const uint8_t id[16], 
         memcpy(s->right, d, DIGEST);
         atomic_store(&current->used_ns, now);
     }
-    if (!right && current && memcmp(current->secrets[0].hash, secrets[0].hash, sizeof secrets[0].hash) == 0)
+    bool same = current ? memcmp(current->secrets[0].hash, secrets[0].hash, sizeof secrets[0].hash) == 0
+                        : secrets[0].iterations == 0;
+    if (!right && same)
         memcpy(keys->wrong[wrong_slot(d)], d, DIGEST);
     pthread_rwlock_unlock(&keys->lock);
     return noted;
@@ -398,12 +398,14 @@ enum inf_key_answer inf_keys_check(inf_keys *keys, const uint8_t agent_id[16], c
     return a;
 }
 
-bool inf_keys_decide(inf_keys *keys, const uint8_t agent_id[16], const char *secret, size_t secret_length)
+bool inf_keys_decide(inf_keys *keys, const uint8_t agent_id[16], const char *secret, size_t secret_length, bool *hashed)
 {
+    *hashed = false;
     /* An agent may have been created by another process a moment ago. */
     inf_keys_refresh(keys);
     enum inf_key_answer a = inf_keys_check(keys, agent_id, secret, secret_length, NULL);
-    return a == INF_KEY_UNDECIDED ? decide(keys, &keys->agents, agent_id, secret, secret_length) : a == INF_KEY_RIGHT;
+    return a == INF_KEY_UNDECIDED ? decide(keys, &keys->agents, agent_id, secret, secret_length, hashed)
+                                  : a == INF_KEY_RIGHT;
 }
 
 bool inf_keys_name(inf_keys *keys, const uint8_t agent_id[16], char agent_name[INF_AGENT_NAME_MAX + 1])
@@ -441,11 +443,12 @@ enum inf_key_answer inf_keys_bearer(inf_keys *keys, const inf_bearer *bearer, in
     return a;
 }
 
-bool inf_keys_bearer_decide(inf_keys *keys, const inf_bearer *bearer, inf_access *out)
+bool inf_keys_bearer_decide(inf_keys *keys, const inf_bearer *bearer, inf_access *out, bool *hashed)
 {
+    *hashed = false;
     inf_keys_refresh(keys);
     enum inf_key_answer a = inf_keys_bearer(keys, bearer, out);
-    if (a == INF_KEY_UNDECIDED && decide(keys, &keys->bearers, bearer->id, bearer->secret, INF_SECRET_TEXT - 1))
+    if (a == INF_KEY_UNDECIDED && decide(keys, &keys->bearers, bearer->id, bearer->secret, INF_SECRET_TEXT - 1, hashed))
         a = inf_keys_bearer(keys, bearer, out);
     return a == INF_KEY_RIGHT;
 }

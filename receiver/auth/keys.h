@@ -24,12 +24,14 @@ void inf_keys_close(inf_keys *keys);
 /* At once, from any thread. INF_KEY_RIGHT: agent_name (may be NULL) gets the agent's name. */
 enum inf_key_answer inf_keys_check(inf_keys *keys, const uint8_t agent_id[16], const char *secret, size_t secret_length,
                                    char agent_name[INF_AGENT_NAME_MAX + 1]);
-/* Looks into the store if need be and pays the slow hash. Any thread. True when right. */
-bool inf_keys_decide(inf_keys *keys, const uint8_t agent_id[16], const char *secret, size_t secret_length);
+/* Looks into the store if need be and pays the slow hash (*hashed says whether it had to). Any thread. True when right.
+ */
+bool inf_keys_decide(inf_keys *keys, const uint8_t agent_id[16], const char *secret, size_t secret_length,
+                     bool *hashed);
 
 /* The same for the keys of readers and administrators. Right: *out says what the key may. */
 enum inf_key_answer inf_keys_bearer(inf_keys *keys, const inf_bearer *bearer, inf_access *out);
-bool inf_keys_bearer_decide(inf_keys *keys, const inf_bearer *bearer, inf_access *out);
+bool inf_keys_bearer_decide(inf_keys *keys, const inf_bearer *bearer, inf_access *out, bool *hashed);
 
 /* The name of an agent that is not revoked; false when there is none. Any thread. */
 bool inf_keys_name(inf_keys *keys, const uint8_t agent_id[16], char agent_name[INF_AGENT_NAME_MAX + 1]);

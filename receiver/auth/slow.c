@@ -14,9 +14,10 @@
 
 enum {
     QUEUE = 256,
-    SLOTS = 4096,     /* addresses and ids that are remembered for their guesses */
-    AT_ONCE = 4,      /* of one address for one id, before they come after all others */
-    FAILURES_MAX = 8, /* 0.25 s doubling to 30 s */
+    SLOTS = 4096,      /* addresses and ids that are remembered for their guesses */
+    AT_ONCE = 4,       /* of one address for one id, before they come after all others */
+    FREE = 5,          /* wrong guesses that people make; then */
+    FAILURES_MAX = 13, /* 0.25 s doubling to 30 s */
 };
 #define FIRST_DELAY_NS 250000000ull
 #define LONGEST_DELAY_NS 30000000000ull
@@ -34,7 +35,7 @@ struct guess {
 
 struct item {
     inf_request *request;
-    enum inf_key_answer (*decide)(inf_request *request, bool may_hash);
+    enum inf_key_answer (*decide)(inf_request *request, bool *hashed);
     uint64_t key;
 };
 
@@ -89,7 +90,7 @@ static void note(inf_slow *slow, uint64_t key, enum inf_key_answer answer, bool 
     } else if (hashed) {
         g->last_ns = inf_mono_ns();
         g->failures += g->failures < FAILURES_MAX;
-        uint64_t delay = FIRST_DELAY_NS << (g->failures - 1);
+        uint64_t delay = g->failures <= FREE ? 0 : FIRST_DELAY_NS << (g->failures - FREE - 1);
         g->until_ns = g->last_ns + (delay < LONGEST_DELAY_NS ? delay : LONGEST_DELAY_NS);
     }
 }
@@ -127,7 +128,7 @@ static void refuse(inf_request *r, const char *seconds, const char *reason)
 }
 
 void inf_slow_decide(inf_slow *slow, inf_request *r, const uint8_t id[16],
-                     enum inf_key_answer (*decide)(inf_request *, bool))
+                     enum inf_key_answer (*decide)(inf_request *, bool *))
 {
     inf_peer peer;
     uint64_t half[2];
@@ -165,10 +166,10 @@ static void work_on(inf_slow *slow, const struct item *item)
     uint64_t until = g->until_ns;
     pthread_mutex_unlock(&slow->lock);
 
-    enum inf_key_answer answer = item->decide(item->request, false);
-    bool hashed = answer == INF_KEY_UNDECIDED && !barred;
-    if (hashed)
-        answer = item->decide(item->request, true);
+    enum inf_key_answer answer = item->decide(item->request, NULL);
+    bool hashed = false;
+    if (answer == INF_KEY_UNDECIDED && !barred)
+        answer = item->decide(item->request, &hashed);
     else if (answer == INF_KEY_UNDECIDED)
         refuse(item->request, seconds_until(until, now), "a wrong key was sent from there a moment ago");
     pthread_mutex_lock(&slow->lock);
