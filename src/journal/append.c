@@ -28,13 +28,14 @@ static int roll(inf_journal *j, uint32_t full_index)
     if (j->adopted) {
         error = INF_ECLOSED;
     } else if (reserve_index(reserve) == full_index) { /* nobody was faster */
-        if (!j->has_next) {
+        if (!j->next_count) {
             alone = j->in_files;
             error = segment_prepare_next(j);
         }
         if (!error) {
             j->last++;
-            j->has_next = false;
+            j->next_count--;
+            alone |= j->in_files && j->last - j->trimmed_last > MAPPED_MAX;
             atomic_store_explicit(&j->reserve, reserve_of(j->last, SEGMENT_HEADER), memory_order_release);
         } else if (error == INF_EFULL) {
             atomic_fetch_add_explicit(&j->refused_full, 1, memory_order_relaxed);

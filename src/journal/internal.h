@@ -30,7 +30,12 @@
 #define SEGMENT_MAX (1u << 30)
 #define SEGMENTS_MAX 65536u    /* in one log */
 #define RECYCLE_MAX (4u << 20) /* larger segments are deleted: to clear them costs more than to make new ones */
-#define SPARES 2u
+#define AHEAD_MAX 8u           /* segments that are prepared, and spares that are kept, while much is appended */
+#define SPARES_IDLE 2u         /* spares that are kept otherwise */
+#define SPARES AHEAD_MAX
+#define MAPPED_MAX 3u      /* full ones that may wait for housekeeping before a producer gives them back */
+#define STOCK 0xffff0000u  /* spares that have never been part of the log are named from this number on */
+#define FOLIO (128u << 10) /* written at once, so that it becomes one piece of the page cache, and mapped so */
 #define POPULATE_AHEAD (1u << 20)
 #define FILL_AT_ONCE (1u << 20) /* when a segment is made */
 #define FILL_STEP (256u << 10)  /* of the next one, under one hold of the lock */
@@ -120,7 +125,7 @@ struct segment {
     uint32_t number;         /* (L) in the file's name and in each CRC; equal to the index but in an adopted log */
     uint32_t limit;          /* (L) bytes that are there: the segment's size, or less when the file was cut */
     uint32_t start;          /* (L) where reading starts; past the header only in an adopted log */
-    uint32_t populated;      /* (L) bytes whose pages are present */
+    uint32_t populated;      /* (L) bytes whose pages have been made present */
     uint32_t filled;         /* (L) bytes that were written with zeros, or as records, through the file */
     uint32_t released;       /* (L) bytes whose pages were given back */
     int fd;                  /* (L) -1: not open */
@@ -144,18 +149,23 @@ struct inf_journal {
     uint32_t first;                /* (L) lowest index that exists */
     uint32_t last;                 /* (L) the current segment (live), the last one (adopted) */
     uint32_t max_segments;         /* files or mappings that may exist, next and spare included */
-    bool has_next;                 /* (L) slot last + 1 is prepared */
+    uint32_t next_count;           /* (L) slots from last + 1 on that are prepared */
+    uint32_t wanted;               /* (L) how many are to be */
+    uint32_t seen_last;            /* (L) `last` when housekeeping last looked */
+    uint64_t rolled_at_ns;         /* (L) monotonic: when it last saw it change */
+    uint32_t trimmed_last;         /* (L) `last` when what is full was last given back */
+    uint32_t stock_number;         /* (L) */
     struct segment spares[SPARES]; /* (L) retired, mapped, to be recycled; `sealed` is 0 once it is cleared */
     uint32_t spare_count;          /* (L) */
-    uint32_t clearing;             /* (L) spares that are out of the list, being cleared */
+    uint32_t clearing;             /* (L) spares that are not in the list: being made or cleared */
     uint32_t walk_index;           /* (L) everything before this place is published ... */
     uint32_t walk_offset;          /* (L) */
     uint64_t walked;               /* (L) ... and holds so many records */
     _Atomic uint64_t refused_full;
-    uint64_t refused;              /* (L) for other reasons */
-    int create_error;              /* (L) why the last segment could not be made */
-    uint64_t retry_at_ns;          /* (L) monotonic: not to be tried again before */
-    bool dir_changed;              /* (L) names in the directory changed since its last fsync */
+    uint64_t refused;     /* (L) for other reasons */
+    int create_error;     /* (L) why the last segment could not be made */
+    uint64_t retry_at_ns; /* (L) monotonic: not to be tried again before */
+    bool dir_changed;     /* (L) names in the directory changed since its last fsync */
 
     uint32_t read_index;        /* (L, R) */
     uint32_t read_offset;       /* (R) */
@@ -203,12 +213,23 @@ static inline uint64_t reserve_of(uint32_t index, uint32_t offset)
 
 /* ---- segment.c: files and mappings ---- */
 
-/* Prepares slot last + 1: from the spare one, or new. With `lock` held. */
+/* Prepares the slot after those that are prepared: from a spare, or new. With `lock` held. */
 int segment_prepare_next(inf_journal *j);
+
+/* Gives the last of the prepared ones up: to the spares, or (true) into `out`, to be dropped and its file deleted. With
+ * `lock` held. */
+bool segment_unprepare(inf_journal *j, struct segment *out);
+
+/* Makes a cleared spare. Without any lock, so that producers need not wait; `number` is for its name. */
+int segment_make_spare(inf_journal *j, uint32_t number, struct segment *out);
 
 /* Zeroes what a retired segment held, magic first. Without any lock: it is out of the log and out of the list of
  * spares. */
 void segment_clear(struct segment *s);
+
+/* The pages from `from` on were just written to the disk, so the next store into each of them traps, page by page:
+ * lets go of the mapping of all of them, so that one trap brings many. With `lock` held. */
+void segment_refresh(struct segment *s, uint32_t from);
 
 /* Maps an existing file for reading (and for the acknowledged offset). With `lock` held. */
 int segment_map(inf_journal *j, struct segment *s);

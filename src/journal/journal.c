@@ -61,6 +61,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/os.h"
 #include "infinium.h"
 #include "journal/internal.h"
@@ -69,6 +70,7 @@
 #define DEFAULT_MAX (256ull << 20)
 #define PAGE 4096u
 #define POPULATE_AT_OPEN (64u << 10)
+#define CALM_NS 2000000000u
 
 int journal_absolute(const char *dir, char out[PATH_MAX])
 {
@@ -95,6 +97,8 @@ inf_journal *journal_new(uint32_t segment_bytes, uint32_t max_segments)
     j->ring_mask = slots - 1;
     j->segment_bytes = segment_bytes;
     j->max_segments = max_segments;
+    j->wanted = 1;
+    j->stock_number = STOCK;
     j->lock_fd = -1;
     j->walk_index = 1;
     j->walk_offset = SEGMENT_HEADER;
@@ -154,7 +158,8 @@ int inf_journal_open(inf_journal **out, const inf_journal_options *options)
         return error;
     }
     j->last = 1;
-    j->has_next = false;
+    j->next_count = 0;
+    j->seen_last = j->trimmed_last = 1;
     segment_populate(segment_at(j, 1), POPULATE_AT_OPEN);
     j->read_index = 1;
     j->read_offset = SEGMENT_HEADER;
@@ -170,7 +175,7 @@ int inf_journal_open(inf_journal **out, const inf_journal_options *options)
  */
 static bool next_is_due(const inf_journal *j, uint64_t offset)
 {
-    return !j->has_next && offset > j->segment_bytes / 4;
+    return j->next_count == 0 && offset > j->segment_bytes / 4;
 }
 
 /* Clears the spares, outside of the lock: a producer that needs one meanwhile takes another or makes a new one. */
@@ -193,6 +198,30 @@ static void clear_spares(inf_journal *j)
     }
 }
 
+/* What was kept ready for more than is appended now. The lock is held, and given up in between. */
+static void give_back(inf_journal *j)
+{
+    for (;;) {
+        struct segment s;
+        bool drop = false;
+        if (j->next_count > j->wanted) {
+            drop = segment_unprepare(j, &s);
+        } else if (j->wanted == 1 && j->spare_count > SPARES_IDLE) {
+            s = j->spares[--j->spare_count];
+            drop = true;
+        } else {
+            return;
+        }
+        if (!drop)
+            continue;
+        j->dir_changed |= j->in_files;
+        pthread_mutex_unlock(&j->lock);
+        segment_unlink(j, s.number);
+        segment_drop(&s);
+        pthread_mutex_lock(&j->lock);
+    }
+}
+
 /* Fills the next segment, a step at a time so that producers need not wait, and gets that to the disk, so that the
  * first sync of its records need not. Takes `lock`. */
 static void fill_next(inf_journal *j)
@@ -200,7 +229,7 @@ static void fill_next(inf_journal *j)
     struct segment *s = NULL; /* once it is full, pinned */
     pthread_mutex_lock(&j->lock);
     uint32_t number = j->last + 1;
-    while (!s && j->has_next && j->last + 1 == number) {
+    while (!s && j->next_count && j->last + 1 == number) {
         struct segment *next = segment_at(j, number);
         segment_fill(next, next->filled + FILL_STEP);
         if (next->filled >= next->limit) {
@@ -220,6 +249,45 @@ static void fill_next(inf_journal *j)
     pthread_mutex_unlock(&j->lock);
 }
 
+/* How many segments were filled since the last time says how many to have ready: making one costs as much as a thousand
+ * appends. While nothing is filled for a while, one is enough. The lock is held, and given up in between. */
+static void keep_ahead(inf_journal *j)
+{
+    uint64_t now = inf_mono_ns();
+    uint32_t rolled = j->last - j->seen_last;
+    j->seen_last = j->last;
+    if (rolled > 0)
+        j->rolled_at_ns = now;
+    if (2 * rolled > j->wanted)
+        j->wanted = 2 * rolled < AHEAD_MAX ? 2 * rolled : AHEAD_MAX;
+    if (j->segment_bytes > FILL_AT_ONCE || j->segment_bytes < FOLIO)
+        j->wanted = 1;
+    if (j->wanted > 1 && now - j->rolled_at_ns > CALM_NS)
+        j->wanted = 1;
+    while (j->in_files && j->wanted > 1 && j->next_count + j->spare_count < j->wanted && !j->create_error &&
+           j->last - j->first + 1 + j->next_count + j->spare_count + j->clearing < j->max_segments) {
+        struct segment s;
+        uint32_t number = j->stock_number;
+        j->stock_number = number == UINT32_MAX ? STOCK : number + 1;
+        j->clearing++;
+        pthread_mutex_unlock(&j->lock);
+        int error = segment_make_spare(j, number, &s);
+        pthread_mutex_lock(&j->lock);
+        j->clearing--;
+        if (error) {
+            j->wanted = 1; /* no room for more than what is needed: whoever needs it tries himself, and says why not */
+            break;
+        }
+        j->spares[j->spare_count++] = s;
+        atomic_store_explicit(&j->full, false, memory_order_relaxed);
+    }
+    while (j->wanted > 1 && j->next_count < j->wanted && j->spare_count > 0 && segment_prepare_next(j) == INF_OK) {
+        pthread_mutex_unlock(&j->lock);
+        pthread_mutex_lock(&j->lock);
+    }
+    give_back(j);
+}
+
 int inf_journal_maintain(inf_journal *j)
 {
     if (j->adopted)
@@ -232,13 +300,17 @@ int inf_journal_maintain(inf_journal *j)
     uint64_t offset = reserve_offset(reserve);
     if (next_is_due(j, offset))
         error = segment_prepare_next(j);
+    if (!error)
+        keep_ahead(j);
+    reserve = atomic_load_explicit(&j->reserve, memory_order_acquire);
+    offset = reserve_offset(reserve);
     struct segment *current = segment_at(j, j->last);
     uint64_t ahead = offset + POPULATE_AHEAD;
     if (current->base && reserve_index(reserve) == j->last && j->first <= j->last)
         segment_populate(current, ahead < j->segment_bytes ? (uint32_t)ahead : j->segment_bytes);
-    if (j->has_next && ahead > j->segment_bytes)
-        segment_populate(segment_at(j, j->last + 1), POPULATE_AHEAD);
-    bool fill = j->in_files && j->has_next && segment_at(j, j->last + 1)->filled < j->segment_bytes;
+    if (j->next_count && ahead > j->segment_bytes)
+        segment_populate(segment_at(j, j->last + 1), (uint32_t)(ahead - j->segment_bytes));
+    bool fill = j->in_files && j->next_count && segment_at(j, j->last + 1)->filled < j->segment_bytes;
     pthread_mutex_unlock(&j->lock);
     if (fill)
         fill_next(j);
@@ -265,7 +337,7 @@ void inf_journal_get_stats(const inf_journal *journal, inf_journal_stats *out)
     pthread_mutex_lock(&j->lock);
     if (!j->adopted)
         walk_advance(j);
-    out->bytes = (uint64_t)(j->last - j->first + 1 + j->has_next + j->spare_count + j->clearing) * j->segment_bytes;
+    out->bytes = (uint64_t)(j->last - j->first + 1 + j->next_count + j->spare_count + j->clearing) * j->segment_bytes;
     out->appended = j->walked;
     out->refused_full = atomic_load_explicit(&j->refused_full, memory_order_relaxed);
     out->refused_error = j->refused;
@@ -292,9 +364,9 @@ void inf_journal_close(inf_journal *j)
             segment_unlink(j, s->number);
         segment_drop(s);
     }
-    if (j->has_next) {
-        segment_unlink(j, last + 1);
-        segment_drop(segment_at(j, last + 1));
+    for (uint32_t index = last + 1; index <= last + j->next_count; index++) {
+        segment_unlink(j, index);
+        segment_drop(segment_at(j, index));
     }
     for (uint32_t i = 0; i < j->spare_count; i++) {
         segment_unlink(j, j->spares[i].number);

@@ -85,7 +85,6 @@ static bool retire_first(inf_journal *j, struct segment *out)
         j->walk_offset = SEGMENT_HEADER;
     }
     *out = (struct segment){.base = s->base, .number = s->number, .limit = s->limit, .fd = s->fd};
-    out->populated = s->populated;
     atomic_store_explicit(&out->sealed, atomic_load_explicit(&s->sealed, memory_order_relaxed), memory_order_relaxed);
     s->base = NULL;
     s->fd = -1;
@@ -94,8 +93,11 @@ static bool retire_first(inf_journal *j, struct segment *out)
     /* A producer may still be writing somewhere behind the damage: rather lose the address range than fault. */
     if (s->damaged)
         out->base = NULL;
-    if (j->adopted || j->spare_count + j->clearing >= SPARES || !out->base || j->segment_bytes > RECYCLE_MAX)
+    uint32_t keep = j->wanted > j->next_count + SPARES_IDLE ? j->wanted - j->next_count : SPARES_IDLE;
+    if (j->adopted || j->spare_count + j->clearing >= keep || !out->base || j->segment_bytes > RECYCLE_MAX)
         return true;
+    if (out->fd >= 0)
+        (void)inf_os.madvise(out->base, out->limit, MADV_DONTNEED); /* no part of the process any more */
     j->spares[j->spare_count++] = *out;
     return false;
 }
@@ -135,6 +137,7 @@ void segments_trim(inf_journal *j)
         pthread_mutex_lock(&j->lock);
         if (!j->adopted)
             walk_advance(j);
+        j->trimmed_last = j->last;
         inf_position acked = acked_settled(j);
         uint32_t acked_index = position_index(acked);
         while (n < DROPS && j->first < acked_index && j->first < j->read_index) {

@@ -22,7 +22,7 @@
 
 #define PAGE 4096u
 #define RETRY_NS 100000000u /* a segment that could not be made is not tried again for so long */
-#define ZEROS_BYTES 65536u
+#define SMALL_FOLIO 65536u  /* of large segments, which are synced often: a sync writes whole ones */
 
 _Static_assert(sizeof(struct segment_header) <= SEGMENT_HEADER, "the header fits its page");
 _Static_assert(offsetof(struct segment_header, crc) == 28, "no padding in the header");
@@ -83,11 +83,16 @@ void segment_populate(struct segment *s, uint32_t upto)
         atomic_fetch_or_explicit(word_at(from, (uint32_t)i), 0, memory_order_relaxed);
 }
 
-static int write_zeros(int fd, uint32_t from, uint32_t upto)
+static uint32_t folio_of(const struct segment *s)
 {
-    static const uint8_t zeros[ZEROS_BYTES];
+    return s->limit > RECYCLE_MAX ? SMALL_FOLIO : FOLIO;
+}
+
+static int write_zeros(int fd, uint32_t from, uint32_t upto, uint32_t most)
+{
+    static uint8_t zeros[FOLIO]; /* never written to */
     while (from < upto) {
-        size_t take = upto - from < ZEROS_BYTES ? upto - from : ZEROS_BYTES;
+        size_t take = upto - from < most ? upto - from : most;
         ssize_t n = inf_os.pwrite(fd, zeros, take, from);
         if (n < 0 && errno == EINTR)
             continue;
@@ -105,7 +110,7 @@ void segment_fill(struct segment *s, uint32_t upto)
     if (s->fd < 0 || upto <= s->filled)
         return;
     /* It only makes what follows cheaper: the space is allocated and reads as zeros. */
-    (void)write_zeros(s->fd, s->filled, upto);
+    (void)write_zeros(s->fd, s->filled, upto, folio_of(s));
     s->filled = upto;
 }
 
@@ -123,10 +128,33 @@ static int allocate(struct segment *s, uint32_t length)
     if (errno != EOPNOTSUPP && errno != ENOSYS)
         return inf_os_error(errno);
     s->filled = length;
-    return write_zeros(s->fd, 0, length);
+    return write_zeros(s->fd, 0, length, folio_of(s));
 }
 
-static int create_file(inf_journal *j, uint32_t number, struct segment *s)
+/* A mapping in which no folio of the file lies across a boundary of the page tables: one trap maps all of a folio. */
+static void *map_aligned(size_t length, int fd)
+{
+    size_t room = length + FOLIO;
+    uint8_t *space = inf_os.mmap(NULL, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (space == MAP_FAILED)
+        return inf_os.mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    size_t before = (size_t)(-(uintptr_t)space & (FOLIO - 1));
+    uint8_t *base = inf_os.mmap(space + before, length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
+    if (base == MAP_FAILED) {
+        int error = errno;
+        inf_os.munmap(space, room);
+        errno = error;
+        return MAP_FAILED;
+    }
+    if (before > 0)
+        inf_os.munmap(space, before);
+    if (before < FOLIO)
+        inf_os.munmap(base + length, FOLIO - before);
+    return base;
+}
+
+/* Does not look at `last`: may be called without the lock. */
+static int create_file(const inf_journal *j, uint32_t number, struct segment *s)
 {
     char path[PATH_MAX];
     int error = segment_path(j, number, path);
@@ -139,7 +167,7 @@ static int create_file(inf_journal *j, uint32_t number, struct segment *s)
     error = allocate(s, j->segment_bytes);
     void *base = MAP_FAILED;
     if (!error) {
-        base = inf_os.mmap(NULL, j->segment_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        base = map_aligned(j->segment_bytes, fd);
         if (base == MAP_FAILED)
             error = inf_os_error(errno);
     }
@@ -150,11 +178,10 @@ static int create_file(inf_journal *j, uint32_t number, struct segment *s)
         return error;
     }
     s->base = base;
-    j->dir_changed = true;
     return INF_OK;
 }
 
-static int create_memory(inf_journal *j, struct segment *s)
+static int create_memory(const inf_journal *j, struct segment *s)
 {
     void *base = inf_os.mmap(NULL, j->segment_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (base == MAP_FAILED)
@@ -171,9 +198,22 @@ void segment_clear(struct segment *s)
         return;
     if (used + RECORD_HEADER <= s->limit)
         used += RECORD_HEADER; /* the mark at the end */
-    atomic_store_explicit(&segment_header(s)->magic, 0, memory_order_release);
-    memset(s->base + SEGMENT_HEADER, 0, used - SEGMENT_HEADER);
+    /* Through the file, so that no page is mapped for it: until it is used again it is no part of the process. */
+    if (s->fd < 0 || write_zeros(s->fd, 0, sizeof(uint64_t), FOLIO) != INF_OK ||
+        write_zeros(s->fd, SEGMENT_HEADER, used, folio_of(s)) != INF_OK) {
+        atomic_store_explicit(&segment_header(s)->magic, 0, memory_order_release);
+        memset(s->base + SEGMENT_HEADER, 0, used - SEGMENT_HEADER);
+    }
     atomic_store_explicit(&s->sealed, 0, memory_order_relaxed);
+}
+
+void segment_refresh(struct segment *s, uint32_t from)
+{
+    from &= ~(FOLIO - 1);
+    if (s->limit > RECYCLE_MAX || !s->base || from >= s->limit)
+        return;
+    if (inf_os.madvise(s->base + from, s->limit - from, MADV_DONTNEED) == 0 && s->populated > from)
+        s->populated = from;
 }
 
 /* Makes a spare segment the one with this number. The magic goes first and comes last, and the name changes before it
@@ -192,27 +232,45 @@ static int recycle(inf_journal *j, uint32_t number, struct segment *s)
             error = inf_os_error(errno);
         if (error)
             return error;
-        j->dir_changed = true;
     }
     s->base = old->base;
     s->fd = old->fd;
-    s->populated = old->populated;
     s->filled = j->segment_bytes;
     j->spare_count--;
     return INF_OK;
 }
 
+int segment_make_spare(inf_journal *j, uint32_t number, struct segment *out)
+{
+    *out = (struct segment){.number = number, .limit = j->segment_bytes, .fd = -1};
+    return create_file(j, number, out);
+}
+
+bool segment_unprepare(inf_journal *j, struct segment *out)
+{
+    struct segment *s = segment_at(j, j->last + j->next_count);
+    *out = (struct segment){.base = s->base, .number = s->number, .limit = s->limit, .fd = s->fd};
+    s->base = NULL;
+    s->fd = -1;
+    j->next_count--;
+    if (j->spare_count + j->clearing >= SPARES_IDLE || j->segment_bytes > RECYCLE_MAX)
+        return true;
+    atomic_store_explicit(&segment_header(out)->magic, 0, memory_order_release); /* all else is zeros already */
+    j->spares[j->spare_count++] = *out;
+    return false;
+}
+
 int segment_prepare_next(inf_journal *j)
 {
-    uint32_t number = j->last + 1;
-    if (number == 0 || number == UINT32_MAX)
+    uint32_t number = j->last + j->next_count + 1;
+    if (number == 0 || number >= STOCK)
         return INF_E2BIG;
-    if (!j->spare_count && j->last - j->first + 1 + j->clearing >= j->max_segments)
+    if (!j->spare_count && j->last - j->first + 1 + j->next_count + j->clearing >= j->max_segments)
         return INF_EFULL;
     uint64_t now = inf_mono_ns();
     if (j->create_error && now < j->retry_at_ns)
         return j->create_error;
-    struct segment fresh = {.number = number, .limit = j->segment_bytes, .fd = -1, .populated = 0};
+    struct segment fresh = {.number = number, .limit = j->segment_bytes, .fd = -1};
     int error = j->spare_count ? recycle(j, number, &fresh)
                 : j->in_files  ? create_file(j, number, &fresh)
                                : create_memory(j, &fresh);
@@ -221,13 +279,14 @@ int segment_prepare_next(inf_journal *j)
         j->retry_at_ns = now + RETRY_NS;
         return error;
     }
+    j->dir_changed |= j->in_files;
     header_write(j, fresh.base, number);
     struct segment *s = segment_at(j, number);
     s->base = fresh.base;
     s->number = number;
     s->limit = fresh.limit;
     s->start = SEGMENT_HEADER;
-    s->populated = fresh.populated;
+    s->populated = 0;
     s->filled = fresh.filled;
     s->released = 0;
     s->fd = fresh.fd;
@@ -235,7 +294,7 @@ int segment_prepare_next(inf_journal *j)
     s->damaged = false;
     atomic_store_explicit(&s->sealed, 0, memory_order_relaxed);
     atomic_store_explicit(&s->done, 0, memory_order_relaxed);
-    j->has_next = true;
+    j->next_count++;
     return INF_OK;
 }
 

@@ -62,6 +62,9 @@ static int sync_segment(inf_journal *j, uint32_t index, uint32_t from)
     pthread_mutex_lock(&j->lock);
     if (fd >= 0)
         s->pins--;
+    uint64_t reserve = atomic_load_explicit(&j->reserve, memory_order_acquire);
+    if (!error && index == reserve_index(reserve) && reserve_offset(reserve) < s->limit)
+        segment_refresh(s, (uint32_t)reserve_offset(reserve));
     if (error == INF_ENOTFOUND && index < j->first)
         error = INF_OK; /* acknowledged and deleted while we were about to open it */
     pthread_mutex_unlock(&j->lock);

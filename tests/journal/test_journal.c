@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/os.h"
 #include "infinium.h"
@@ -160,6 +161,102 @@ static void test_segments_roll_and_are_recycled(void **state)
 }
 
 /* A backlog of many segments: only a few stay mapped, and everything is read in the end. */
+#define LARGE 100000u
+
+static int append_large(inf_journal *j, uint64_t i)
+{
+    static uint8_t body[LARGE];
+    memset(body, (int)(i % 251) + 1, sizeof(body));
+    return inf_journal_append(j, 1, &i, sizeof(i), body, sizeof(body), NULL);
+}
+
+static void check_large(const inf_record *record, uint64_t i)
+{
+    uint64_t number;
+    assert_int_equal(record->length, sizeof(i) + LARGE);
+    memcpy(&number, record->payload, sizeof(number));
+    assert_int_equal(number, i);
+    for (uint32_t k = 0; k < LARGE; k++)
+        assert_int_equal(record->payload[sizeof(i) + k], i % 251 + 1);
+}
+
+/* Where much is appended, more than one segment is kept ready, made of old ones where there are any; not for ever. */
+static void test_segments_are_ready_ahead(void **state)
+{
+    (void)state;
+    for (int in_files = 0; in_files < 2; in_files++) {
+        inf_journal *j = open_journal(in_files, 0, 64u << 20);
+        inf_journal_stats stats;
+        inf_record record;
+        uint64_t read = 0;
+        uint64_t most = 0;
+        for (uint64_t i = 0; i < 1000; i++) {
+            assert_int_equal(append_large(j, i), 0);
+            if (i % 40 != 39)
+                continue;
+            assert_int_equal(inf_journal_maintain(j), 0);
+            inf_journal_get_stats(j, &stats);
+            most = stats.bytes > most ? stats.bytes : most;
+            while (inf_journal_next(j, &record) == 1)
+                check_large(&record, read++);
+            assert_int_equal(read, i + 1);
+            assert_int_equal(inf_journal_ack(j, record.position), 0);
+            if (i % 80 == 79)
+                assert_int_equal(inf_journal_sync(j), 0);
+        }
+        inf_journal_get_stats(j, &stats);
+        assert_int_equal(stats.skipped, 0);
+        assert_true(most >= (in_files ? 10u : 5u) << 20); /* four or five are full, and as many again are ready */
+        assert_true(most <= 16u << 20);
+        usleep(2100000);
+        assert_int_equal(inf_journal_maintain(j), 0);
+        inf_journal_get_stats(j, &stats);
+        assert_true(stats.bytes <= 4u << 20);
+        if (in_files)
+            assert_true(count_segments(&dir) <= 4);
+        assert_int_equal(append_large(j, 1000), 0);
+        assert_int_equal(inf_journal_next(j, &record), 1);
+        check_large(&record, 1000);
+        assert_int_equal(inf_journal_ack(j, record.position), 0);
+        inf_journal_close(j);
+        assert_int_equal(count_writers(&dir), 0);
+    }
+}
+
+/* What a dead writer had ready is seen to be empty. */
+static void test_what_was_ready_is_empty(void **state)
+{
+    (void)state;
+    pid_t pid = fork();
+    if (pid == 0) {
+        inf_journal *j = open_journal(true, 0, 64u << 20);
+        int failed = 0;
+        for (uint64_t i = 0; i < 100; i++)
+            failed |= append_large(j, i) != 0 || (i % 30 == 29 && inf_journal_maintain(j) != 0);
+        _exit(failed || count_segments(&dir) < 15);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    uint64_t pending = 0;
+    assert_int_equal(inf_journal_peek(dir.path, &pending), 0);
+    assert_int_equal(pending, 100);
+    inf_journal *j = NULL;
+    inf_record record;
+    assert_int_equal(inf_journal_adopt(&j, dir.path), 1);
+    for (uint64_t i = 0; i < 100; i++) {
+        assert_int_equal(inf_journal_next(j, &record), 1);
+        check_large(&record, i);
+    }
+    assert_int_equal(inf_journal_next(j, &record), 0);
+    inf_journal_stats stats;
+    inf_journal_get_stats(j, &stats);
+    assert_int_equal(stats.skipped, 0);
+    assert_int_equal(inf_journal_ack(j, record.position), 0);
+    inf_journal_close(j);
+    assert_int_equal(count_writers(&dir), 0);
+}
+
 static void test_backlog(void **state)
 {
     (void)state;
@@ -496,6 +593,8 @@ int main(void)
         TEST(test_append_read_acknowledge),
         TEST(test_rewind),
         TEST(test_segments_roll_and_are_recycled),
+        TEST(test_segments_are_ready_ahead),
+        TEST(test_what_was_ready_is_empty),
         TEST(test_backlog),
         TEST(test_full_then_accepts_again),
         TEST(test_largest_record),
