@@ -1,16 +1,14 @@
 /* See mask.h.
  *
- * Every secret that is known here has, at or near its beginning, one of ten characters (": = - _ J K B b z"). The text
- * is searched for those, sixteen bytes at a time; only there is looked closer. A text without them, which is most small
- * ones, costs a few nanoseconds. */
+ * Every secret that is known here has, at or near its beginning, one of nine characters (": = - _ J K B b z"). The text
+ * is searched for those, 64 bytes at a time (mask_scan.c); only there is looked closer. A text without them, which is
+ * most small ones, costs a few nanoseconds. */
 #include "model/mask.h"
 
 #include <stdint.h>
 #include <string.h>
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
+#include "model/mask_scan.h"
 
 #define MARK_LENGTH (sizeof(INF_MASKED) - 1)
 #define NAME_MAX_LENGTH 64
@@ -57,35 +55,44 @@ static inline char lower(char c)
 /* Candidates ---------------------------------------------------------------------------------------------------------
  */
 
-static inline bool is_candidate(char c)
-{
-    return (c | 0x10) == '=' || (c | 0x40) == 'z' || (c | 0x20) == 'b' || (c | 0x01) == 'K' || c == '_';
-}
+/* Where the search is: the candidates of one block that have not been looked at yet. */
+typedef struct candidates {
+    size_t block;
+    uint64_t left;
+} candidates;
 
-#if defined(__SSE2__)
-static inline unsigned candidates_of_16(const char *at)
+/* Goes on with the block at `at`. `room` bytes may be read, `length` of them count. */
+static void search_from(candidates *c, const char *text, size_t at, size_t length, size_t room)
 {
-    __m128i v = _mm_loadu_si128((const __m128i *)at);
-    __m128i a = _mm_cmpeq_epi8(_mm_or_si128(v, _mm_set1_epi8(0x10)), _mm_set1_epi8('='));
-    __m128i b = _mm_cmpeq_epi8(_mm_or_si128(v, _mm_set1_epi8(0x40)), _mm_set1_epi8('z'));
-    __m128i c = _mm_cmpeq_epi8(_mm_or_si128(v, _mm_set1_epi8(0x20)), _mm_set1_epi8('b'));
-    __m128i d = _mm_cmpeq_epi8(_mm_or_si128(v, _mm_set1_epi8(0x01)), _mm_set1_epi8('K'));
-    __m128i e = _mm_cmpeq_epi8(v, _mm_set1_epi8('_'));
-    return (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(_mm_or_si128(a, b), _mm_or_si128(c, d)), e));
-}
-#endif
-
-static size_t next_candidate(const char *text, size_t at, size_t length)
-{
-#if defined(__SSE2__)
-    for (; at + 16 <= length; at += 16) {
-        unsigned found = candidates_of_16(text + at);
-        if (found)
-            return at + (unsigned)__builtin_ctz(found);
+    c->left = 0;
+    if (at < length && room - at >= INF_MASK_BLOCK) {
+        size_t blocks = (length - at + INF_MASK_BLOCK - 1) / INF_MASK_BLOCK;
+        size_t whole = (room - at) / INF_MASK_BLOCK;
+        at += INF_MASK_BLOCK * inf_mask_scan(text + at, blocks < whole ? blocks : whole, &c->left);
     }
-#endif
-    while (at < length && !is_candidate(text[at]))
-        at++;
+    c->block = at;
+    if (at >= length)
+        return;
+    size_t count = length - at;
+    if (c->left == 0) {
+        char end[INF_MASK_BLOCK] = {0};
+        memcpy(end, text + at, count);
+        (void)inf_mask_scan(end, 1, &c->left);
+    }
+    if (count < INF_MASK_BLOCK)
+        c->left &= ((uint64_t)1 << count) - 1;
+}
+
+/* The place of the next candidate, or `length` when there is none. */
+static inline size_t next_candidate(candidates *c, const char *text, size_t length, size_t room)
+{
+    while (c->left == 0) {
+        if (c->block >= length || length - c->block <= INF_MASK_BLOCK)
+            return length;
+        search_from(c, text, c->block + INF_MASK_BLOCK, length, room);
+    }
+    size_t at = c->block + (unsigned)__builtin_ctzll(c->left);
+    c->left &= c->left - 1;
     return at;
 }
 
@@ -530,16 +537,16 @@ static bool find(const reader *r, size_t at, span *out)
     }
 }
 
-size_t inf_mask(char *text, size_t length, size_t room, bool cut)
+size_t inf_mask_but(char *text, size_t length, size_t room, bool cut, size_t harmless)
 {
     reader r = {text, 0, length, cut};
+    candidates c;
     size_t out = 0;
-    for (size_t at = next_candidate(text, 0, length); at < r.length;) {
+    search_from(&c, text, 0, length, room);
+    for (size_t at; (at = next_candidate(&c, text, r.length, room)) < r.length;) {
         span s;
-        if (!find(&r, at, &s) || s.from < r.floor) {
-            at = next_candidate(text, at + 1, r.length);
+        if (at == harmless || !find(&r, at, &s) || s.from < r.floor)
             continue;
-        }
         size_t kept = s.from - r.floor;
         memmove(text + out, text + r.floor, kept);
         out += kept;
@@ -548,15 +555,21 @@ size_t inf_mask(char *text, size_t length, size_t room, bool cut)
             memmove(text + s.to + gap, text + s.to, r.length - s.to);
             r.length += gap;
             s.to += gap;
+            harmless = SIZE_MAX; /* it is somewhere else now */
         }
         size_t mark = s.to - out < MARK_LENGTH ? s.to - out : MARK_LENGTH;
         memcpy(text + out, INF_MASKED, mark);
         out += mark;
         r.floor = s.to;
-        at = next_candidate(text, s.to, r.length);
+        search_from(&c, text, s.to, r.length, room);
     }
     if (r.floor == 0)
         return length;
     memmove(text + out, text + r.floor, r.length - r.floor);
     return out + r.length - r.floor;
+}
+
+size_t inf_mask(char *text, size_t length, size_t room, bool cut)
+{
+    return inf_mask_but(text, length, room, cut, SIZE_MAX);
 }

@@ -20,6 +20,11 @@
  * `cut` says that the text goes on where it ends: a secret that has only begun is masked as well. */
 size_t inf_mask(char *text, size_t length, size_t room, bool cut);
 
+/* The same, but for what begins at `harmless`: the separator behind a name that the caller knows to be none of a
+ * secret.
+ */
+size_t inf_mask_but(char *text, size_t length, size_t room, bool cut, size_t harmless);
+
 /* Whether a value of this name is a secret: case and the separators _ and - do not matter. */
 bool inf_mask_name(const char *name, size_t length);
 

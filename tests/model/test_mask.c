@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "model/mask.h"
+#include "model/mask_scan.h"
 
 static char *masked(const char *text, bool cut)
 {
@@ -60,6 +61,63 @@ static const char *const kept[] = {
     "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----",
     "tokens: 5; keyboard=1; a_b_c-d-e",
 };
+
+/* Whatever way of searching this processor has finds what the plain one finds: each byte in each place, and noise. */
+static void test_ways_of_searching_agree(void **state)
+{
+    (void)state;
+    char block[INF_MASK_BLOCK];
+    unsigned ways = 0;
+    for (inf_mask_scanner scan; (scan = inf_mask_scanner_at(ways)); ways++) {
+        for (unsigned byte = 0; byte < 256; byte++) {
+            memset(block, 'a', sizeof(block));
+            block[byte % INF_MASK_BLOCK] = (char)byte;
+            uint64_t expected = (uint64_t)inf_mask_is_candidate((char)byte) << byte % INF_MASK_BLOCK;
+            uint64_t found = 0;
+            assert_int_equal(scan(block, 1, &found), expected == 0);
+            assert_int_equal(found, expected);
+        }
+        srand(7);
+        for (int round = 0; round < 2000; round++) {
+            uint64_t expected = 0;
+            for (unsigned i = 0; i < INF_MASK_BLOCK; i++) {
+                block[i] = (char)(rand() >> 7);
+                expected |= (uint64_t)inf_mask_is_candidate(block[i]) << i;
+            }
+            uint64_t found = 0;
+            assert_int_equal(scan(block, 1, &found), expected == 0);
+            assert_int_equal(found, expected);
+        }
+        char many[5 * INF_MASK_BLOCK];
+        memset(many, 'a', sizeof(many));
+        many[4 * INF_MASK_BLOCK - 1] = '=';
+        uint64_t found = 0;
+        assert_int_equal(scan(many, 5, &found), 3);
+        assert_int_equal(found, (uint64_t)1 << 63);
+        assert_int_equal(scan(many, 3, &found), 3);
+    }
+    assert_true(ways >= 1);
+    assert_null(inf_mask_scanner_at(ways));
+}
+
+/* The separator that the caller vouches for is passed over, and nothing else. */
+static void test_harmless_separator(void **state)
+{
+    (void)state;
+    char text[128] = "{'args': ('sk-live-abcdef0123456789',), 'kwargs': {'token': 'x'}}";
+    size_t length = strlen(text);
+    size_t separator = (size_t)(strstr(text, "kwargs'") - text) + strlen("kwargs'");
+    text[inf_mask_but(text, length, sizeof(text) - 1, false, separator)] = '\0';
+    assert_string_equal(text, "{'args': ('[masked]',), 'kwargs': {'token': '[masked]'}}");
+    char short_first[128] = "{'args': {'token': 'x'}, 'kwargs': {'token': 'x'}}"; /* the mark moves what follows */
+    length = strlen(short_first);
+    separator = (size_t)(strstr(short_first, "kwargs'") - short_first) + strlen("kwargs'");
+    short_first[inf_mask_but(short_first, length, sizeof(short_first) - 1, false, separator)] = '\0';
+    assert_string_equal(short_first, "{'args': {'token': '[masked]'}, 'kwargs': {'token': '[masked]'}}");
+    char named[64] = "{'token': 'x'}";
+    length = strlen(named);
+    assert_int_equal(inf_mask_but(named, length, sizeof(named), false, 8), length);
+}
 
 static void test_masked(void **state)
 {
@@ -159,9 +217,14 @@ static void test_linear(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_masked),       cmocka_unit_test(test_kept),
-        cmocka_unit_test(test_names),        cmocka_unit_test(test_a_secret_that_has_only_begun),
-        cmocka_unit_test(test_without_room), cmocka_unit_test(test_any_bytes),
+        cmocka_unit_test(test_ways_of_searching_agree),
+        cmocka_unit_test(test_harmless_separator),
+        cmocka_unit_test(test_masked),
+        cmocka_unit_test(test_kept),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_a_secret_that_has_only_begun),
+        cmocka_unit_test(test_without_room),
+        cmocka_unit_test(test_any_bytes),
         cmocka_unit_test(test_linear),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

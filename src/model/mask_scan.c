@@ -1,0 +1,83 @@
+/* See mask_scan.h. Two table look-ups a byte: one by its lower half, one by its upper half, each giving the set of
+ * groups that it may belong to; a candidate is what both agree on. The six upper halves that occur are the six groups,
+ * so the answer is exact. A look-up with the highest bit set gives nothing, as it should: no candidate is beyond ASCII.
+ */
+#include "model/mask_scan.h"
+
+#include <stdatomic.h>
+
+static size_t scan_portable(const char *text, size_t blocks, uint64_t *found)
+{
+    for (size_t block = 0; block < blocks; block++, text += INF_MASK_BLOCK) {
+        uint64_t bits = 0;
+        for (unsigned i = 0; i < INF_MASK_BLOCK; i++)
+            bits |= (uint64_t)inf_mask_is_candidate(text[i]) << i;
+        if ((*found = bits))
+            return block;
+    }
+    return blocks;
+}
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+enum { DASH = 1, COLON = 2, UPPER = 4, UNDERSCORE = 8, B = 16, Z = 32 }; /* 2x 3x 4x 5x 6x 7x */
+#define LOWER_HALVES 0, 0, UPPER | B, 0, 0, 0, 0, 0, 0, 0, COLON | UPPER | Z, UPPER, 0, DASH | COLON, 0, UNDERSCORE
+#define UPPER_HALVES 0, 0, DASH, COLON, UPPER, UNDERSCORE, B, Z, 0, 0, 0, 0, 0, 0, 0, 0
+
+__attribute__((target("ssse3"))) static inline uint64_t scan_16(const char *at)
+{
+    __m128i v = _mm_loadu_si128((const __m128i *)(const void *)at);
+    __m128i lower = _mm_shuffle_epi8(_mm_setr_epi8(LOWER_HALVES), v);
+    __m128i half = _mm_and_si128(_mm_srli_epi16(v, 4), _mm_set1_epi8(0x0f));
+    __m128i both = _mm_and_si128(lower, _mm_shuffle_epi8(_mm_setr_epi8(UPPER_HALVES), half));
+    return (uint16_t)~_mm_movemask_epi8(_mm_cmpeq_epi8(both, _mm_setzero_si128()));
+}
+
+__attribute__((target("ssse3"))) static size_t scan_ssse3(const char *text, size_t blocks, uint64_t *found)
+{
+    for (size_t block = 0; block < blocks; block++, text += INF_MASK_BLOCK)
+        if ((*found = scan_16(text) | scan_16(text + 16) << 16 | scan_16(text + 32) << 32 | scan_16(text + 48) << 48))
+            return block;
+    return blocks;
+}
+
+__attribute__((target("avx2"))) static inline uint64_t scan_32(const char *at)
+{
+    __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)at);
+    __m256i lower = _mm256_shuffle_epi8(_mm256_setr_epi8(LOWER_HALVES, LOWER_HALVES), v);
+    __m256i half = _mm256_and_si256(_mm256_srli_epi16(v, 4), _mm256_set1_epi8(0x0f));
+    __m256i both = _mm256_and_si256(lower, _mm256_shuffle_epi8(_mm256_setr_epi8(UPPER_HALVES, UPPER_HALVES), half));
+    return (uint32_t)~_mm256_movemask_epi8(_mm256_cmpeq_epi8(both, _mm256_setzero_si256()));
+}
+
+__attribute__((target("avx2"))) static size_t scan_avx2(const char *text, size_t blocks, uint64_t *found)
+{
+    for (size_t block = 0; block < blocks; block++, text += INF_MASK_BLOCK)
+        if ((*found = scan_32(text) | scan_32(text + 32) << 32))
+            return block;
+    return blocks;
+}
+#endif
+
+inf_mask_scanner inf_mask_scanner_at(unsigned index)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2") && index-- == 0)
+        return scan_avx2;
+    if (__builtin_cpu_supports("ssse3") && index-- == 0)
+        return scan_ssse3;
+#endif
+    return index == 0 ? scan_portable : NULL;
+}
+
+size_t inf_mask_scan(const char *text, size_t blocks, uint64_t *found)
+{
+    static _Atomic(inf_mask_scanner) chosen;
+    inf_mask_scanner scanner = atomic_load_explicit(&chosen, memory_order_relaxed);
+    if (!scanner) {
+        scanner = inf_mask_scanner_at(0);
+        atomic_store_explicit(&chosen, scanner, memory_order_relaxed);
+    }
+    return scanner(text, blocks, found);
+}

@@ -1,0 +1,25 @@
+/* The search of mask.c: where in a text a secret may have its mark. Private to this room. */
+#ifndef INF_MODEL_MASK_SCAN_H
+#define INF_MODEL_MASK_SCAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define INF_MASK_BLOCK 64
+
+/* Every secret that is known to mask.c has one of these at or near its beginning. */
+static inline bool inf_mask_is_candidate(char c)
+{
+    return (c | 0x10) == '=' || (c | 0x40) == 'z' || (c | 0x20) == 'b' || (c | 0x01) == 'K' || c == '_';
+}
+
+/* Looks through `blocks` blocks of 64 bytes for the first one that has any. Returns its index, with a bit in *found for
+ * each candidate, the first byte's lowest; or `blocks`. */
+size_t inf_mask_scan(const char *text, size_t blocks, uint64_t *found);
+
+/* The ways to do it, for the test that compares them: NULL past the last one that this processor has. */
+typedef size_t (*inf_mask_scanner)(const char *text, size_t blocks, uint64_t *found);
+inf_mask_scanner inf_mask_scanner_at(unsigned index);
+
+#endif
