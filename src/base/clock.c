@@ -1,15 +1,114 @@
 /* The slow parts of clock.h: the offset between the clocks, and dates as text. */
 #include "base/clock.h"
 
+#include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/os.h"
 #include "infinium.h"
 
 #define SECOND_LENGTH 19 /* "2026-11-23T08:00:00" */
 
 _Atomic uint64_t inf_clock_offset_ns;
-_Atomic uint64_t inf_clock_refreshed_ns;
+_Atomic uint64_t inf_clock_refresh_at_ns;
+
+#if defined(__x86_64__)
+#define FIRST_LOOK_NS 100000000u /* between the first two looks at the counter: by which its rate is first known */
+#define SHORTEST_LOOK_NS 50000000u
+#define STRAYED_NS 1000000u /* in a second; the kernel itself turns its clock by half of that at most */
+#define STRAYED_MAX 3
+
+struct inf_tick inf_tick;
+
+/* One reading of both clocks at a time. */
+typedef struct look {
+    uint64_t counter, mono_ns;
+} look;
+
+static look look_at_both(void)
+{
+    look best = {0, 0};
+    uint64_t shortest = UINT64_MAX;
+    for (int i = 0; i < 4; i++) { /* a thread that was interrupted in between tries again */
+        uint64_t before = __builtin_ia32_rdtsc();
+        uint64_t mono_ns = inf_mono_ns();
+        uint64_t took = __builtin_ia32_rdtsc() - before;
+        if (took < shortest) {
+            shortest = took;
+            best = (look){before + took / 2, mono_ns};
+        }
+    }
+    return best;
+}
+
+/* Whether the kernel itself keeps time by the counter: then it runs evenly and alike on all processors, whatever the
+ * machine, and the kernel watches that it goes on to. */
+static bool counter_is_trusted(void)
+{
+    char name[8] = {0};
+    int fd = inf_os.open("/sys/devices/system/clocksource/clocksource0/current_clocksource", O_RDONLY | O_CLOEXEC, 0);
+    if (fd < 0)
+        return false;
+    ssize_t n = inf_os.read(fd, name, sizeof(name));
+    inf_os.close(fd);
+    return n >= 4 && memcmp(name, "tsc\n", 4) == 0;
+}
+
+/* Sets inf_tick to the clock; true when it can be used. One thread at a time does it, nobody waits for it. */
+static bool set_tick(void)
+{
+    static look last; /* guarded by the odd sequence, as are the others */
+    static bool asked, trusted;
+    static unsigned strayed;
+    __extension__ typedef unsigned __int128 wide;
+    uint64_t sequence = atomic_load_explicit(&inf_tick.sequence, memory_order_relaxed);
+    if (sequence % 2 || !atomic_compare_exchange_strong_explicit(&inf_tick.sequence, &sequence, sequence + 1,
+                                                                 memory_order_acquire, memory_order_relaxed))
+        return true;
+    uint64_t rate = atomic_load_explicit(&inf_tick.rate, memory_order_relaxed);
+    if (!asked) {
+        asked = true;
+        trusted = counter_is_trusted();
+    }
+    if (trusted && strayed < STRAYED_MAX) {
+        look now = look_at_both();
+        uint64_t counts = now.counter - last.counter;
+        uint64_t ns = now.mono_ns - last.mono_ns;
+        if (now.counter <= last.counter || now.mono_ns <= last.mono_ns) {
+            strayed++;
+            rate = 0;
+        } else if (last.mono_ns != 0 && ns >= SHORTEST_LOOK_NS) {
+            uint64_t expected = (uint64_t)((wide)counts * rate >> 32);
+            uint64_t off = expected > ns ? expected - ns : ns - expected;
+            uint64_t seconds = ns / 1000000000u + 1;
+            if (rate != 0 && off > STRAYED_NS * seconds) {
+                strayed++; /* the machine slept or moved; or the counter is not what it is taken for */
+                rate = 0;
+            } else {
+                wide exact = ((wide)ns << 32) / counts;
+                rate = exact >> 40 ? 0 : (uint64_t)exact;
+            }
+        }
+        if (last.mono_ns == 0 || rate == 0 || ns >= SHORTEST_LOOK_NS) {
+            last = now;
+            atomic_store_explicit(&inf_tick.counter, now.counter, memory_order_release);
+            atomic_store_explicit(&inf_tick.mono_ns, now.mono_ns, memory_order_release);
+        }
+    } else {
+        rate = 0;
+    }
+    atomic_store_explicit(&inf_tick.rate, rate, memory_order_release);
+    atomic_store_explicit(&inf_tick.sequence, sequence + 2, memory_order_release);
+    return rate != 0 || !trusted || strayed >= STRAYED_MAX;
+}
+#else
+#define FIRST_LOOK_NS INF_CLOCK_REFRESH_NS
+static bool set_tick(void)
+{
+    return true;
+}
+#endif
 
 uint64_t inf_clock_refresh(uint64_t mono_ns)
 {
@@ -27,8 +126,9 @@ uint64_t inf_clock_refresh(uint64_t mono_ns)
             offset = unix_ns - (before + best / 2);
         }
     }
+    uint64_t next = after + (set_tick() ? INF_CLOCK_REFRESH_NS : FIRST_LOOK_NS);
     atomic_store_explicit(&inf_clock_offset_ns, offset, memory_order_relaxed);
-    atomic_store_explicit(&inf_clock_refreshed_ns, after, memory_order_release);
+    atomic_store_explicit(&inf_clock_refresh_at_ns, next, memory_order_release);
     return mono_ns + offset;
 }
 

@@ -143,12 +143,12 @@ inf_step *inf_step_begin(const char *action, const char *description)
     fields->published = 0;
     memset(&fields->head, 0, sizeof(fields->head));
     step->trace = t;
-    step->started_mono_ns = inf_mono_ns();
+    step->started_mono_ns = inf_tick_ns();
     atomic_store_explicit(&step->holds, 1, memory_order_relaxed);
     inf_context_hold(t);
     inf_text_add_string(fields, INF_TAG_ACTION, action ? action : "step", SHORT_LIMIT);
     inf_text_add_string(fields, INF_TAG_DESCRIPTION, description ? description : "", SHORT_LIMIT);
-    inf_trace_add_int(fields, INF_TAG_START, (int64_t)(step->started_mono_ns - t->started_mono_ns));
+    inf_trace_add_int(fields, INF_TAG_START, (int64_t)inf_tick_between(t->started_mono_ns, step->started_mono_ns));
     inf_context_push_step(step);
     return step;
 }
@@ -163,7 +163,8 @@ void inf_step_end(inf_step *step)
     bool first = !step->ended;
     step->ended = true;
     if (first && !t->ended) {
-        inf_trace_add_int(step->fields, INF_TAG_DURATION, (int64_t)(inf_mono_ns() - step->started_mono_ns));
+        inf_trace_add_int(step->fields, INF_TAG_DURATION,
+                          (int64_t)inf_tick_between(step->started_mono_ns, inf_tick_ns()));
         put_step(step);
     }
     inf_context_unlock(t);

@@ -124,7 +124,7 @@ void inf_trace_start(inf_trace *t, inf_client *client, const uint8_t *parent_id,
     /* Before the clock: what the first trace pays for its journal is not the function's time. */
     if (client && atomic_load_explicit(&client->route.generation, memory_order_acquire) != t->fork_generation)
         inf_route_start(&client->route);
-    t->started_mono_ns = inf_mono_ns();
+    t->started_mono_ns = inf_tick_ns();
     inf_id_make(t->head.trace_id);
     if (parent_id)
         memcpy(t->head.parent_id, parent_id, sizeof(t->head.parent_id));
@@ -282,7 +282,7 @@ void inf_trace_finish(inf_trace *t, enum inf_status status)
 
 uint64_t inf_trace_elapsed_ns(const inf_trace *t)
 {
-    return inf_mono_ns() - t->started_mono_ns;
+    return inf_tick_between(t->started_mono_ns, inf_tick_ns());
 }
 
 void inf_trace_clear(inf_trace *t)

@@ -2,6 +2,7 @@
 #include "check.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -261,6 +262,46 @@ static void test_derived_wall_clock(void **state)
     }
 }
 
+/* The clock of the hot path is the monotonic one, to some microseconds, on every processor, from its first use on. */
+static void *watch_tick(void *result)
+{
+    uint64_t end = inf_mono_ns() + 1500000000u;
+    uint64_t last = 0;
+    for (uint64_t before = 0; before < end;) {
+        before = inf_mono_ns();
+        uint64_t tick = inf_tick_ns();
+        uint64_t after = inf_mono_ns();
+        (void)inf_unix_from_mono(tick);
+        if (tick + 100000 < before || tick > after + 100000 || tick + 100000 < last)
+            *(uint64_t *)result += 1;
+        last = tick;
+    }
+    return NULL;
+}
+
+static void test_tick_follows_the_clock(void **state)
+{
+    (void)state;
+    pthread_t threads[3];
+    uint64_t wrong[3] = {0};
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, watch_tick, &wrong[i]), 0);
+    for (int i = 0; i < 3; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(wrong[i], 0);
+    }
+#if defined(__x86_64__)
+    char source[32] = {0};
+    FILE *file = fopen("/sys/devices/system/clocksource/clocksource0/current_clocksource", "r");
+    if (file && fgets(source, sizeof(source), file) && strcmp(source, "tsc\n") == 0)
+        assert_true(atomic_load(&inf_tick.rate) != 0); /* it was the counter that was watched */
+    if (file)
+        fclose(file);
+#endif
+    assert_int_equal(inf_tick_between(5, 7), 2);
+    assert_int_equal(inf_tick_between(7, 5), 0);
+}
+
 static void test_errors(void **state)
 {
     (void)state;
@@ -333,6 +374,7 @@ int main(void)
         cmocka_unit_test(test_ids_differ_after_fork),
         cmocka_unit_test(test_dates),
         cmocka_unit_test(test_derived_wall_clock),
+        cmocka_unit_test(test_tick_follows_the_clock),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_log),
         cmocka_unit_test(test_make_dirs),
