@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/utf8.h"
 #include "model/mask.h"
+#include "plain.h"
 
 #define MAX_DEPTH 200
 #define MAX_INT_BITS 30000 /* more digits than any limit here shows */
@@ -37,23 +38,11 @@ typedef struct text_writer {
     nest *innermost;
 } text_writer;
 
-/* What goes into a string literal as it is: printable ASCII but for quotes and the backslash. */
-#define R4 1, 1, 1, 1
-static const unsigned char plain[256] = {
-    [0x20] = 1,  1,  0,  1,  1, 1, 1, 0, R4, R4, /* " and ' */
-    [0x30] = R4, R4, R4, R4,                     /**/
-    [0x40] = R4, R4, R4, R4,                     /**/
-    [0x50] = R4, R4, R4, 0,  1, 1, 1,            /* backslash */
-    [0x60] = R4, R4, R4, R4,                     /**/
-    [0x70] = R4, R4, R4, 1,  1, 1, 0,            /* DEL */
-};
-#undef R4
-
 static void write_object(text_writer *w, PyObject *object);
 static bool nest_enter(text_writer *w, nest *n, PyObject *object, const char *placeholder);
 static void nest_leave(text_writer *w, nest *n);
 
-static inline void put(text_writer *w, const char *text, size_t length)
+static void put(text_writer *w, const char *text, size_t length)
 {
     if (unlikely(length > w->left)) {
         length = w->left;
@@ -64,7 +53,19 @@ static inline void put(text_writer *w, const char *text, size_t length)
     w->left -= length;
 }
 
-#define put_literal(w, text) put((w), (text), sizeof(text) - 1)
+/* The same where the length is a constant: no call of memcpy(). */
+static inline __attribute__((always_inline)) void put_constant(text_writer *w, const char *text, size_t length)
+{
+    if (unlikely(length > w->left)) {
+        put(w, text, length);
+        return;
+    }
+    memcpy(w->out, text, length);
+    w->out += length;
+    w->left -= length;
+}
+
+#define put_literal(w, text) put_constant((w), (text), sizeof(text) - 1)
 
 static inline void put_char(text_writer *w, char c)
 {
@@ -130,31 +131,32 @@ static void write_text(text_writer *w, PyObject *text)
         put_code_point(w, PyUnicode_READ(kind, data, i));
 }
 
-#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
-#define HAS_ZERO(x) (((x)-EACH(0x01)) & ~(x))
-
-/* Whether all of eight bytes are plain: eight at a time, because long strings are most of what is captured. */
-static inline bool eight_plain(const unsigned char *data)
-{
-    uint64_t v;
-    memcpy(&v, data, sizeof v);
-    uint64_t odd = v | HAS_ZERO(v ^ EACH('"')) | HAS_ZERO(v ^ EACH('\'')) | HAS_ZERO(v ^ EACH('\\')) |
-                   HAS_ZERO(v ^ EACH(0x7f)) | ((v - EACH(0x20)) & ~v);
-    return (odd & EACH(0x80)) == 0;
-}
-
 /* The part of a literal that needs no look at single characters; returns how many bytes it took. */
 static inline Py_ssize_t put_plain(text_writer *w, const unsigned char *data, Py_ssize_t length)
 {
-    if (length > (Py_ssize_t)w->left + 1)
-        length = (Py_ssize_t)w->left + 1;
-    Py_ssize_t i = 0;
-    while (i + 8 <= length && eight_plain(data + i))
-        i += 8;
-    while (i < length && plain[data[i]])
-        i++;
-    put(w, (const char *)data, (size_t)i);
-    return i;
+    size_t most = (size_t)length < w->left ? (size_t)length : w->left;
+    size_t taken = copy_plain(w->out, data, most);
+    if (taken == most && taken < (size_t)length && plain[data[taken]])
+        w->cut = true;
+    w->out += taken;
+    w->left -= taken;
+    return (Py_ssize_t)taken;
+}
+
+/* Most strings: ASCII, nothing in them to be escaped, and room for all. False: nothing has been written. Runs no code
+ * of the object. */
+static inline bool put_plain_str(text_writer *w, PyObject *text)
+{
+    if (!PyUnicode_CheckExact(text) || !PyUnicode_IS_COMPACT_ASCII(text))
+        return false;
+    size_t length = (size_t)PyUnicode_GET_LENGTH(text);
+    if (length + 2 > w->left || copy_plain(w->out + 1, PyUnicode_1BYTE_DATA(text), length) != length)
+        return false;
+    w->out[0] = '\'';
+    w->out[length + 1] = '\'';
+    w->out += length + 2;
+    w->left -= length + 2;
+    return true;
 }
 
 /* What string and bytes literals escape alike. False: not one of these. */
@@ -184,22 +186,33 @@ static inline bool put_escaped(text_writer *w, Py_UCS4 c, char quote)
     }
 }
 
-static char literal_quote(const void *data, int kind, Py_ssize_t length)
+static bool has_byte(const void *data, int kind, Py_ssize_t from, Py_ssize_t to, unsigned char c)
+{
+    if (kind == 1)
+        return memchr((const char *)data + from, c, (size_t)(to - from)) != NULL;
+    for (Py_ssize_t i = from; i < to; i++)
+        if ((kind == 2 ? ((const Py_UCS2 *)data)[i] : ((const Py_UCS4 *)data)[i]) == c)
+            return true;
+    return false;
+}
+
+/* A literal is begun with a single quote. The first single quote inside of it, at `at`, tells whether it has to be a
+ * double quote: then that takes the place of the one that is there, `opening`. Nothing in between depends on it. */
+static char choose_quote(char *opening, const void *data, int kind, Py_ssize_t length, Py_ssize_t at)
 {
     if (length > QUOTE_SCAN)
         length = QUOTE_SCAN;
-    bool single = false, twice = false;
-    if (kind == 1) {
-        single = memchr(data, '\'', (size_t)length) != NULL;
-        twice = single && memchr(data, '"', (size_t)length) != NULL;
-    } else {
-        for (Py_ssize_t i = 0; i < length; i++) {
-            Py_UCS4 c = kind == 2 ? ((const Py_UCS2 *)data)[i] : ((const Py_UCS4 *)data)[i];
-            single |= c == '\'';
-            twice |= c == '"';
-        }
-    }
-    return single && !twice ? '"' : '\'';
+    char quote = at < length && !has_byte(data, kind, 0, length, '"') ? '"' : '\'';
+    *opening = quote;
+    return quote;
+}
+
+/* The same for a literal that was cut before it came to a single quote: the rest is looked through. */
+static void choose_quote_of_rest(char *opening, const void *data, int kind, Py_ssize_t length, Py_ssize_t from)
+{
+    Py_ssize_t end = length > QUOTE_SCAN ? QUOTE_SCAN : length;
+    if (from < end && has_byte(data, kind, from, end, '\''))
+        (void)choose_quote(opening, data, kind, length, from);
 }
 
 static void write_str(text_writer *w, PyObject *text)
@@ -213,15 +226,26 @@ static void write_str(text_writer *w, PyObject *text)
     Py_ssize_t length = PyUnicode_GET_LENGTH(text);
     const void *data = PyUnicode_DATA(text);
     int kind = PyUnicode_KIND(text);
-    char quote = literal_quote(data, kind, length);
+    char quote = '\'';
+    char *opening = w->out;
+    bool chosen = false;
+    Py_ssize_t i = 0;
+    if (w->left == 0) {
+        w->cut = true;
+        return;
+    }
     put_char(w, quote);
-    for (Py_ssize_t i = 0; i < length && !w->cut;) {
+    while (i < length && !w->cut) {
         if (kind == 1) {
             i += put_plain(w, (const unsigned char *)data + i, length - i);
             if (i >= length || w->cut)
                 break;
         }
         Py_UCS4 c = PyUnicode_READ(kind, data, i);
+        if (c == '\'' && !chosen) {
+            quote = choose_quote(opening, data, kind, length, i);
+            chosen = true;
+        }
         i++;
         if (put_escaped(w, c, quote))
             continue;
@@ -236,24 +260,39 @@ static void write_str(text_writer *w, PyObject *text)
         else
             put_hex(w, 'U', c, 8);
     }
+    if (w->cut && !chosen)
+        choose_quote_of_rest(opening, data, kind, length, i);
     put_char(w, quote);
 }
 
 /* A bytearray's repr escapes the single quote even where it need not. */
 static void write_bytes(text_writer *w, const unsigned char *data, Py_ssize_t length, bool array)
 {
-    char quote = literal_quote(data, 1, length);
-    char escaped = array ? '\'' : quote;
+    char quote = '\'';
+    bool chosen = false;
     put_char(w, 'b');
+    char *opening = w->out;
+    Py_ssize_t i = 0;
+    if (w->left == 0) {
+        w->cut = true;
+        return;
+    }
     put_char(w, quote);
-    for (Py_ssize_t i = 0; i < length && !w->cut;) {
+    while (i < length && !w->cut) {
         i += put_plain(w, data + i, length - i);
         if (i >= length || w->cut)
             break;
-        unsigned char c = data[i++];
-        if (!put_escaped(w, c, escaped))
+        unsigned char c = data[i];
+        if (c == '\'' && !chosen) {
+            quote = choose_quote(opening, data, 1, length, i);
+            chosen = true;
+        }
+        i++;
+        if (!put_escaped(w, c, array ? '\'' : quote))
             put_hex(w, 'x', c, 2);
     }
+    if (w->cut && !chosen)
+        choose_quote_of_rest(opening, data, 1, length, i);
     put_char(w, quote);
 }
 
@@ -445,6 +484,8 @@ static void write_list(text_writer *w, PyObject *list)
         PyObject *item = PyList_GET_ITEM(list, i);
         if (i)
             put_literal(w, ", ");
+        if (put_plain_str(w, item))
+            continue;
         Py_INCREF(item); /* a repr() may change the list */
         write_object(w, item);
         Py_DECREF(item);
@@ -459,7 +500,8 @@ static void write_tuple_items(text_writer *w, PyObject *const *items, Py_ssize_t
     for (Py_ssize_t i = 0; i < count && !w->cut; i++) {
         if (i)
             put_literal(w, ", ");
-        write_object(w, items[i]);
+        if (!put_plain_str(w, items[i]))
+            write_object(w, items[i]);
     }
     if (count == 1)
         put_char(w, ',');
@@ -485,13 +527,21 @@ static void write_dict(text_writer *w, PyObject *dict)
     PyObject *key, *value;
     bool first = true;
     while (!w->cut && PyDict_Next(dict, &place, &key, &value)) {
-        Py_INCREF(key); /* a repr() may change the dict */
-        Py_INCREF(value);
         if (!first)
             put_literal(w, ", ");
         first = false;
-        write_object(w, key);
-        put_literal(w, ": ");
+        if (put_plain_str(w, key)) {
+            put_literal(w, ": ");
+            if (put_plain_str(w, value))
+                continue;
+            Py_INCREF(key);
+            Py_INCREF(value);
+        } else {
+            Py_INCREF(key); /* a repr() may change the dict */
+            Py_INCREF(value);
+            write_object(w, key);
+            put_literal(w, ": ");
+        }
         write_object(w, value);
         Py_DECREF(key);
         Py_DECREF(value);
@@ -622,12 +672,12 @@ static size_t writer_finish(text_writer *w)
     return (size_t)(w->out - w->begin);
 }
 
-/* As writer_finish(), of a buffer of 4 * `chars` bytes, with secrets masked: by their names and shapes from `skip` on.
- */
-static size_t writer_finish_masked(text_writer *w, size_t chars, size_t skip)
+/* As writer_finish(), of a buffer of 4 * `chars` bytes, with secrets masked: by their names and shapes from `skip` on,
+ * but for what begins at `harmless` (see inf_mask_but()). */
+static size_t writer_finish_masked(text_writer *w, size_t chars, size_t skip, size_t harmless)
 {
     size_t length = (size_t)(w->out - w->begin);
-    size_t masked = skip + inf_mask(w->begin + skip, length - skip, 4 * chars - skip, w->cut);
+    size_t masked = skip + inf_mask_but(w->begin + skip, length - skip, 4 * chars - skip, w->cut, harmless - skip);
     if (likely(masked == length))
         return writer_finish(w);
     w->out = w->begin + inf_utf8_cut(w->begin, masked, chars);
@@ -733,6 +783,7 @@ void capture_arguments(inf_trace *trace, const traced_object *traced, PyObject *
         write_ruled_items(&w, traced, args, nargs);
     else
         write_tuple_items(&w, args, nargs);
+    size_t separator = (size_t)(w.out - w.begin) + sizeof(", 'kwargs'") - 1;
     put_literal(&w, ", 'kwargs': {");
     Py_ssize_t keywords = kwnames ? PyTuple_GET_SIZE(kwnames) : 0;
     for (Py_ssize_t i = 0; i < keywords && !w.cut; i++) {
@@ -746,8 +797,8 @@ void capture_arguments(inf_trace *trace, const traced_object *traced, PyObject *
             write_object(&w, args[nargs + i]);
     }
     put_literal(&w, "}}");
-    size_t length =
-        trace->mask ? writer_finish_masked(&w, CAPTURE_INPUT_CHARS, sizeof("{'args': ") - 1) : writer_finish(&w);
+    size_t length = trace->mask ? writer_finish_masked(&w, CAPTURE_INPUT_CHARS, sizeof("{'args': ") - 1, separator)
+                                : writer_finish(&w);
     if (unlikely(traced->mask != NULL))
         length = apply_mask(buffer, length, CAPTURE_INPUT_CHARS, traced->mask);
     inf_trace_text_end(trace, length);
@@ -777,7 +828,7 @@ void capture_object(inf_trace *trace, uint8_t tag, PyObject *object, size_t char
     text_writer w;
     writer_start(&w, buffer, chars);
     write_object(&w, object);
-    size_t length = trace->mask ? writer_finish_masked(&w, chars, 0) : writer_finish(&w);
+    size_t length = trace->mask ? writer_finish_masked(&w, chars, 0, SIZE_MAX) : writer_finish(&w);
     if (unlikely(mask != NULL))
         length = apply_mask(buffer, length, chars, mask);
     inf_trace_text_end(trace, length);
@@ -791,7 +842,7 @@ void capture_text(inf_trace *trace, uint8_t tag, PyObject *text, size_t chars)
     text_writer w;
     writer_start(&w, buffer, chars);
     write_text(&w, text);
-    inf_trace_text_end(trace, trace->mask ? writer_finish_masked(&w, chars, 0) : writer_finish(&w));
+    inf_trace_text_end(trace, trace->mask ? writer_finish_masked(&w, chars, 0, SIZE_MAX) : writer_finish(&w));
 }
 
 /* Items of a generator -----------------------------------------------------------------------------------------------
@@ -858,7 +909,8 @@ void capture_items_end(capture_items *items, inf_trace *trace, PyObject *result,
         put_literal(&w, " -> ");
         write_object(&w, result);
     }
-    size_t length = trace->mask && result ? writer_finish_masked(&w, CAPTURE_OUTPUT_CHARS, 0) : writer_finish(&w);
+    size_t length =
+        trace->mask && result ? writer_finish_masked(&w, CAPTURE_OUTPUT_CHARS, 0, SIZE_MAX) : writer_finish(&w);
     if (mask)
         length = apply_mask(buffer, length, CAPTURE_OUTPUT_CHARS, mask);
     inf_trace_text_end(trace, length);

@@ -55,6 +55,23 @@ def test_is_the_repr_cut(value, limit):
     assert capture(value, limit) == cut(repr(value), limit)
 
 
+SPECIAL = ["'", '"', "\\", "\n", "\x7f", "\x1f", "é", "漢", "😀"]
+
+
+@pytest.mark.parametrize("first", SPECIAL)
+@pytest.mark.parametrize("second", ["", *SPECIAL])
+def test_long_strings_around_every_boundary(first, second):
+    """Plain stretches of every length before, between and behind what is escaped; quotes before and behind the cut."""
+    for before in range(0, 40):
+        text = "x" * before + first + "y" * (40 - before) + second + "z" * before
+        values = [text, [text, 1]]
+        if text.isascii():
+            values += [text.encode(), bytearray(text.encode())]
+        for value in values:
+            for limit in (3, 16, 20, 33, 45, 300):
+                assert capture(value, limit) == cut(repr(value), limit)
+
+
 class List(list):
     pass
 
