@@ -78,11 +78,12 @@ typedef struct inf_options {
     const char *journal_dir;    /* NULL: INFINIUM_JOURNAL_DIR, else $XDG_STATE_HOME/infinium/journal */
     int journal_memory;         /* 1: keep no files (so does INFINIUM_JOURNAL=memory) */
     uint64_t journal_max_bytes; /* 0: 256 MiB */
-    double requests_per_second; /* 0: 10; negative: no limit. Delays the sender, never the caller. */
+    double requests_per_second; /* 0: 10, or what a receiver with batches offers; negative: no limit. Delays the sender,
+                                 * never the caller. */
     int timeout_ms;             /* one request; 0: 30,000 */
     const char *user_agent;     /* NULL: "infinium-c/" INF_VERSION */
     int verify_tls;             /* 0: yes; -1: no */
-    int mask_secrets;           /* passwords, tokens and keys in texts become "[masked]". 0: yes; -1: no, as INFINIUM_MASK=0 */
+    int mask_secrets; /* passwords, tokens and keys in texts become "[masked]". 0: yes; -1: no, as INFINIUM_MASK=0 */
 } inf_options;
 #define INF_OPTIONS_INIT INF_ZERO_
 

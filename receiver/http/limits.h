@@ -4,11 +4,11 @@
 
 #include "ingest/body.h" /* INF_BODY_MAX, of one trace */
 
-/* Clients make ten requests a second at most when nothing else is set: a request must hold a tenth of what one client
- * can deliver in a second. */
+/* A batch must be large enough that a request costs little beside its traces, and small enough that some of them,
+ * decompressed at the same time, do not matter. What one client can deliver in a second goes into `rate` of them. */
 #define INF_BATCH_MAX_TRACES 32768
-#define INF_BATCH_MAX_BYTES (12 * 1024 * 1024)
-#define INF_BATCH_HEADER "max_traces=32768; max_bytes=12582912; encodings=zstd; extra=1"
+#define INF_BATCH_MAX_BYTES (4 * 1024 * 1024)
+#define INF_BATCH_HEADER "max_traces=32768; max_bytes=4194304; encodings=zstd; extra=1; rate=100"
 #define INF_REQUEST_BODY_MAX (INF_BATCH_MAX_BYTES + 128 * 1024) /* of the buffer: with room to work */
 
 #define INF_IMPORT_LINE_MAX (4 * 1024 * 1024) /* bytes: a body, and what an export says besides */

@@ -17,7 +17,8 @@ enum { BATCH_ROWS = 1000, BATCH_BYTES = 16 * 1024 * 1024, NICE = 5 };
 enum { SMALL_ROWS = 250 }; /* of a batch while it must share a processor: it holds that for a short time only */
 enum { REST_FACTOR = 9 };
 #define REST_MAX_NS 250000000ull
-#define LINGER_NS 50000000ull /* how long a batch may wait for more when nobody waits for it */
+#define COMING_NS 300000000ull /* traces keep coming: the last ones are not older */
+#define LINGER_NS 50000000ull  /* how long a batch may wait for more when nobody waits for it */
 #define IDLE_NS 500000000ull
 #define RETRY_NS 200000000ull
 
@@ -48,7 +49,7 @@ struct inf_drain {
     pthread_cond_t progress;
     inf_position done; /* everything before is in the store */
     unsigned waiting;  /* threads in inf_drain_wait() */
-    uint64_t wakes;
+    uint64_t woken_ns; /* when something was last appended */
     bool woken;
     bool stopping;
     bool abandon; /* stop now: the rest stays in the journal */
@@ -200,12 +201,12 @@ static uint64_t used_ns(inf_drain *d, bool *crowded)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* After a transaction that took `worked_ns` of a processor. `wakes` is what it was before. */
-static void rest(inf_drain *d, uint64_t worked_ns, bool crowded, uint64_t wakes)
+/* After a transaction that took `worked_ns` of a processor. */
+static void rest(inf_drain *d, uint64_t worked_ns, bool crowded)
 {
     double full = backlog(d);
     pthread_mutex_lock(&d->lock);
-    bool coming = d->wakes != wakes;
+    bool coming = inf_mono_ns() - d->woken_ns < COMING_NS;
     uint64_t ns = crowded && coming && full < 0.5 ? (uint64_t)((double)(worked_ns * REST_FACTOR) * (1 - 2 * full)) : 0;
     uint64_t until = inf_mono_ns() + (ns < REST_MAX_NS ? ns : REST_MAX_NS);
     for (uint64_t now; ns > 0 && d->waiting == 0 && !d->stopping && (now = inf_mono_ns()) < until;)
@@ -246,13 +247,10 @@ static void *run(void *context)
             began_ns = inf_mono_ns();
         if (d->batch.any && is_due(d, began_ns)) {
             bool full = is_full(&d->batch);
-            pthread_mutex_lock(&d->lock);
-            uint64_t wakes = d->wakes;
-            pthread_mutex_unlock(&d->lock);
             uint64_t before = used_ns(d, &crowded);
             commit(d);
             uint64_t after = used_ns(d, &crowded);
-            rest(d, after - before, crowded, wakes);
+            rest(d, after - before, crowded);
             if (full)
                 look_again(d);
         }
@@ -296,7 +294,7 @@ int inf_drain_start(inf_drain **out, inf_journal *journal, uint64_t max_bytes, u
 void inf_drain_wake(inf_drain *d)
 {
     pthread_mutex_lock(&d->lock);
-    d->wakes++;
+    d->woken_ns = inf_mono_ns();
     d->woken = true;
     pthread_cond_signal(&d->work);
     pthread_mutex_unlock(&d->lock);

@@ -92,34 +92,36 @@ void inf_id_uuid(const uint8_t id[16], char out[37])
     }
 }
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+/* The value of a hexadecimal digit, and 0x80 for everything else: what is wrong anywhere shows in the sum of all. */
+static const uint8_t hex_value[256] = {
+#define BAD4 0x80, 0x80, 0x80, 0x80
+#define BAD16 BAD4, BAD4, BAD4, BAD4
+    BAD16, BAD16, BAD16, 0,     1,     2,     3,     4,     5,    6,    7,     8, 9, 0x80, 0x80, BAD4, /* to '?' */
+    0x80,  10,    11,    12,    13,    14,    15,    0x80,  BAD4, BAD4, BAD16,                         /* to '_' */
+    0x80,  10,    11,    12,    13,    14,    15,    0x80,  BAD4, BAD4, BAD16,                         /* to DEL */
+    BAD16, BAD16, BAD16, BAD16, BAD16, BAD16, BAD16, BAD16,
+#undef BAD16
+#undef BAD4
+};
 
 int inf_id_parse(const char *text, size_t length, uint8_t out[16])
 {
-    uint8_t id[16] = {0};
+    const uint8_t *p = (const uint8_t *)text;
+    uint8_t id[16];
+    uint8_t wrong = 0;
     bool dashes = length == 36;
     if (!dashes && length != 32)
         return INF_EBADMSG;
-    size_t digit = 0;
-    for (size_t i = 0; i < length; i++) {
-        if (dashes && (i == 8 || i == 13 || i == 18 || i == 23)) {
-            if (text[i] != '-')
-                return INF_EBADMSG;
-            continue;
-        }
-        int value = hex_value(text[i]);
-        if (value < 0)
-            return INF_EBADMSG;
-        id[digit / 2] = (uint8_t)(id[digit / 2] << 4 | value);
-        digit++;
+    if (dashes && (p[8] != '-' || p[13] != '-' || p[18] != '-' || p[23] != '-'))
+        return INF_EBADMSG;
+    for (size_t i = 0; i < 16; i++, p += 2) {
+        p += dashes && (i == 4 || i == 6 || i == 8 || i == 10);
+        uint8_t high = hex_value[p[0]];
+        uint8_t low = hex_value[p[1]];
+        wrong |= high | low;
+        id[i] = (uint8_t)(high << 4 | low);
     }
-    if (inf_id_is_zero(id))
+    if ((wrong & 0x80) || inf_id_is_zero(id))
         return INF_EBADMSG;
     memcpy(out, id, 16);
     return INF_OK;

@@ -293,6 +293,13 @@ template <typename Walk> void store_walk(inf_json_iterator *iterator, const Walk
 {
     memcpy(iterator->opaque + 1, static_cast<const void *>(&w), sizeof(w));
 }
+
+/* Where the walk stands; its end stays. */
+template <typename Iterator> void store_here(inf_json_iterator *iterator, const Iterator &here)
+{
+    static_assert(offsetof(walk<Iterator>, here) == 0, "the place comes first");
+    memcpy(iterator->opaque + 1, static_cast<const void *>(&here), sizeof(here));
+}
 } // namespace
 
 extern "C" {
@@ -321,7 +328,7 @@ bool inf_json_next(inf_json_iterator *iterator)
             return false;
         iterator->value = value_of(*w.here);
         ++w.here;
-        store_walk(iterator, w);
+        store_here(iterator, w.here);
         return true;
     }
     if (iterator->opaque[0] == OBJECT) {
@@ -333,7 +340,7 @@ bool inf_json_next(inf_json_iterator *iterator)
         iterator->key_length = key.size();
         iterator->value = value_of(w.here.value());
         ++w.here;
-        store_walk(iterator, w);
+        store_here(iterator, w.here);
         return true;
     }
     return false;

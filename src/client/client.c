@@ -13,7 +13,6 @@
 #include "send/url.h"
 
 #define DEFAULT_BASE_URL "https://platform.i42m.ai/api/v1"
-#define DEFAULT_REQUESTS_PER_SECOND 10.0
 #define DEFAULT_JOURNAL_BYTES (256u << 20)
 #define DEFAULT_TIMEOUT_MS 30000
 #define MIN_ID 3
@@ -114,7 +113,7 @@ static int set_limits(inf_route *route, const inf_options *options)
     double rate = options->requests_per_second;
     if (isnan(rate) || options->timeout_ms < 0)
         return INF_EINVAL;
-    route->requests_per_second = rate == 0 ? DEFAULT_REQUESTS_PER_SECOND : rate;
+    route->requests_per_second = rate == 0 ? INF_REQUESTS_PER_SECOND : rate;
     route->timeout_ms = options->timeout_ms ? options->timeout_ms : DEFAULT_TIMEOUT_MS;
     route->journal_max_bytes = options->journal_max_bytes ? options->journal_max_bytes : DEFAULT_JOURNAL_BYTES;
     route->verify_tls = options->verify_tls != -1;

@@ -13,6 +13,7 @@
 
 #define LEVEL 1 /* the sender shares its processor with the program */
 #define MAX_OFFER_BYTES (64u << 20)
+#define MAX_OFFER_RATE 1000u
 
 static uint32_t number(const char *text, size_t length)
 {
@@ -56,6 +57,8 @@ bool inf_batch_parse_offer(const char *value, inf_batch_offer *out)
                 out->max_traces = number(right, n);
             else if (key == 9 && strncasecmp(value, "max_bytes", key) == 0)
                 out->max_bytes = number(right, n);
+            else if (key == 4 && strncasecmp(value, "rate", key) == 0)
+                out->rate = number(right, n);
             else if (key == 9 && strncasecmp(value, "encodings", key) == 0)
                 out->zstd = contains(right, n, "zstd");
             else if (key == 5 && strncasecmp(value, "extra", key) == 0)
@@ -65,6 +68,8 @@ bool inf_batch_parse_offer(const char *value, inf_batch_offer *out)
     }
     if (out->max_bytes > MAX_OFFER_BYTES)
         out->max_bytes = MAX_OFFER_BYTES;
+    if (out->rate > MAX_OFFER_RATE)
+        out->rate = MAX_OFFER_RATE;
     return out->max_traces > 0 && out->max_bytes > 0;
 }
 

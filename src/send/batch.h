@@ -12,6 +12,7 @@
 typedef struct inf_batch_offer {
     uint32_t max_traces;
     uint32_t max_bytes; /* of a body before compression */
+    uint32_t rate;      /* requests a second that a client may make; 0: nothing is said */
     bool zstd;
     bool extra;
 } inf_batch_offer;

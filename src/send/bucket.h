@@ -3,6 +3,7 @@
 #ifndef INF_SEND_BUCKET_H
 #define INF_SEND_BUCKET_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define INF_BUCKET_BURST 20.0
@@ -14,6 +15,9 @@ typedef struct inf_bucket {
 } inf_bucket;
 
 void inf_bucket_init(inf_bucket *b, double rate, uint64_t now_ns);
+
+/* True when less than half of the burst is left. */
+bool inf_bucket_is_low(inf_bucket *b, uint64_t now_ns);
 
 /* Takes a token and returns 0, or takes nothing and returns the nanoseconds until there is one. */
 uint64_t inf_bucket_take(inf_bucket *b, uint64_t now_ns);

@@ -6,7 +6,9 @@
  * trace (open.h), or the reader's place. So a crash at any moment can only send again, never lose.
  *
  * A slot on the batch wire takes whatever has come until it can be sent. How much one request may hold starts small and
- * doubles with every full request that succeeds, so that an unreachable receiver costs little memory. */
+ * doubles with every full request that succeeds, and while a full one waits for the bucket, so that an unreachable
+ * receiver costs little memory. The first half of the bucket's burst goes for quick answers, the rest for full
+ * requests: a program that traces much must not spend its requests on few traces each. */
 #include "send/route.h"
 
 #include <stdio.h>
@@ -68,6 +70,8 @@ struct inf_route_state {
     unsigned failures;
     uint64_t not_before_ns;
     uint64_t token_at_ns;
+    uint64_t sent_at_ns; /* the last batch */
+    bool moved;          /* callers have written since the last turn */
 
     uint64_t adopt_at_ns, sync_at_ns, show_at_ns, hurry_at_ns;
     inf_position synced;
@@ -496,6 +500,8 @@ static void learn(inf_route_state *s, const inf_slot *slot)
     if (a->batch[0] && inf_batch_parse_offer(a->batch, &offer)) {
         s->offer = offer;
         s->batch = true;
+        if (offer.rate > 0 && s->route->requests_per_second == INF_REQUESTS_PER_SECOND)
+            s->bucket.rate = offer.rate; /* the limit spares the server, and it says what it can */
     }
 }
 
@@ -657,6 +663,8 @@ static bool start(inf_route_state *s, inf_engine *engine, inf_slot *slot, uint64
     uint64_t wait = engine->http ? inf_bucket_take(&s->bucket, now_ns) : ADOPT_EVERY_NS;
     if (wait > 0) {
         s->token_at_ns = now_ns + wait;
+        if (slot->state == INF_SLOT_FILLING && batch && full(s, slot) && s->batch_bytes < s->offer.max_bytes)
+            s->batch_bytes *= 2;
         return false;
     }
     if (batch)
@@ -719,6 +727,19 @@ static inf_slot *next_slot(inf_route_state *s, uint64_t now_ns, int *budget)
     return fill(s, first, slot, now_ns, budget) || fill(s, second, slot, now_ns, budget) ? slot : NULL;
 }
 
+/* Is it better to let the slot gather more, because requests are scarce and traces are not? */
+static bool better_later(inf_route_state *s, const inf_slot *slot, uint64_t now_ns)
+{
+    if (!slot->batch || slot->state != INF_SLOT_FILLING || !s->moved || full(s, slot) ||
+        !inf_bucket_is_low(&s->bucket, now_ns))
+        return false;
+    uint64_t due_ns = s->sent_at_ns + (uint64_t)(1e9 / s->bucket.rate);
+    if (now_ns >= due_ns)
+        return false;
+    s->token_at_ns = due_ns;
+    return true;
+}
+
 static bool start_requests(inf_route_state *s, inf_engine *engine, uint64_t now_ns)
 {
     bool started = false;
@@ -736,8 +757,10 @@ static bool start_requests(inf_route_state *s, inf_engine *engine, uint64_t now_
         /* A second batch goes only when it is full: what is on its way gathers the next one. */
         if (flying > 0 && slot->batch && slot->state == INF_SLOT_FILLING && !full(s, slot))
             break;
-        if (!start(s, engine, slot, now_ns))
+        if (better_later(s, slot, now_ns) || !start(s, engine, slot, now_ns))
             break;
+        if (slot->batch)
+            s->sent_at_ns = now_ns;
         started = true;
     }
     return started;
@@ -861,7 +884,7 @@ inf_turn inf_route_turn(inf_route *route, inf_engine *engine, uint64_t now_ns)
         s->hurry_at_ns = now_ns + HURRY_EVERY_NS;
         s->not_before_ns = 0;
     }
-    turn.active = keep_house(s, now_ns);
+    turn.active = s->moved = keep_house(s, now_ns);
     for (int i = 0; i < SLOTS; i++) {
         inf_slot *slot = &s->slots[i];
         if (slot->state == INF_SLOT_SENT && !slot->transfer.running) {

@@ -18,6 +18,8 @@
 
 struct inf_route_state;
 
+#define INF_REQUESTS_PER_SECOND 10.0 /* the default */
+
 typedef struct inf_route {
     /* Set before the first start, constant afterwards; owned by the client. */
     char *agent_id;
@@ -26,7 +28,7 @@ typedef struct inf_route {
     char *user_agent;
     char *directory; /* the agent's journal directory; NULL: memory */
     uint64_t journal_max_bytes;
-    double requests_per_second; /* <= 0: no limit */
+    double requests_per_second; /* <= 0: no limit; the default gives way to what a receiver says of itself */
     int timeout_ms;
     bool verify_tls;
 

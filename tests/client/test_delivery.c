@@ -361,6 +361,34 @@ static void test_bucket_limits_the_sender(void **state)
     scripted_server_stop(s);
 }
 
+/* Sends `count` batches of one trace each, after the first answer; returns the seconds. */
+static double one_trace_a_batch(unsigned rate, double own_limit, int count)
+{
+    scripted_server *s = scripted_server_start(0);
+    scripted_server_offer(s, 1, 1 << 20);
+    scripted_server_rate(s, rate);
+    inf_client *client = open_client_with(scripted_server_url(s), (inf_options){.requests_per_second = own_limit});
+    trace_one(client, "first");
+    assert_int_equal(inf_flush(client, 10000, NULL), INF_OK);
+    double start = now_s();
+    for (int i = 0; i < count; i++)
+        trace_one(client, "batch");
+    assert_int_equal(inf_flush(client, 20000, NULL), INF_OK);
+    double elapsed = now_s() - start;
+    assert_int_equal(scripted_server_stored(s), count + 1);
+    assert_int_equal(inf_close(client, 1000), INF_OK);
+    scripted_server_stop(s);
+    return elapsed;
+}
+
+static void test_a_receiver_says_how_often(void **state)
+{
+    (void)state;
+    assert_true(one_trace_a_batch(100, 10, 60) < 3.5); /* 10 a second, the default, would take 4 */
+    assert_true(one_trace_a_batch(0, 10, 60) > 3.5);
+    assert_true(one_trace_a_batch(100, 12, 60) > 3); /* a limit that was set stays */
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, make_directory, remove_directory)
@@ -378,6 +406,7 @@ int main(void)
         CASE(test_ten_thousand_after_an_outage),
         CASE(test_ten_thousand_on_the_platform_wire),
         CASE(test_bucket_limits_the_sender),
+        CASE(test_a_receiver_says_how_often),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

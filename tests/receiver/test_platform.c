@@ -15,7 +15,7 @@ static void accepts_and_shows(void **state)
     check_answer(a, 201, "\"traceId\":\"01234567-89ab-cdef-0123-456789abcdef\"");
     assert_non_null(strstr(a.body, "\"success\":true"));
     assert_string_equal(http_header(&a, "Infinium-Batch"),
-                        "max_traces=32768; max_bytes=12582912; encodings=zstd; extra=1");
+                        "max_traces=32768; max_bytes=4194304; encodings=zstd; extra=1; rate=100");
     a = get(r, "/api/v1/traces/0123456789abcdef0123456789abcdef");
     check_answer(a, 200, "\"name\":\"Email Classifier\"");
     assert_non_null(strstr(a.body, "\"started_at\":\"2026-11-23T02:56:20.472348000Z\""));

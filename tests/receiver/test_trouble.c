@@ -119,7 +119,7 @@ static void a_connection_that_ends_while_its_trace_is_committed(void **state)
     atomic_store(&sync_hangs, true);
     for (int i = 0; i < MANY; i++) {
         connection c = send_trace(r, i + 1);
-        assert_false(has_answer(&c, 5));
+        assert_false(has_answer(&c, 20));
         if (i % 2) /* reset, not closed in order */
             setsockopt(c.fd, SOL_SOCKET, SO_LINGER, &(struct linger){.l_onoff = 1}, sizeof(struct linger));
         http_close(&c);
@@ -129,7 +129,8 @@ static void a_connection_that_ends_while_its_trace_is_committed(void **state)
     atomic_store(&sync_hangs, false);
     check_answer(http_answer(&last), 201, NULL);
     http_close(&last);
-    assert_int_equal(stored(r), MANY + 2);
+    long kept = stored(r); /* what was reset before it had been read is lost, and was never acknowledged */
+    assert_in_range(kept, MANY / 2 + 2, MANY + 2);
     check_answer(post(r, JSON, "{\"name\":\"n\"}"), 201, NULL);
 }
 

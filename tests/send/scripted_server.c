@@ -42,6 +42,7 @@ struct scripted_server {
     size_t script_length, script_next;
     scripted_answer otherwise;
     unsigned max_traces, max_bytes;
+    unsigned rate;
     const char *poison, *reject;
 
     size_t requests, batches, stored, duplicates, running;
@@ -207,8 +208,9 @@ static bool answer(scripted_server *s, int fd, int status, const char *headers, 
     char text[16384];
     pthread_mutex_lock(&s->lock);
     if (s->max_traces)
-        snprintf(offer, sizeof(offer), "Infinium-Batch: max_traces=%u; max_bytes=%u; encodings=zstd; extra=1\r\n",
-                 s->max_traces, s->max_bytes);
+        snprintf(offer, sizeof(offer),
+                 "Infinium-Batch: max_traces=%u; max_bytes=%u; encodings=zstd; extra=1; rate=%u\r\n", s->max_traces,
+                 s->max_bytes, s->rate);
     pthread_mutex_unlock(&s->lock);
     int n = snprintf(text, sizeof(text),
                      "HTTP/1.1 %d Scripted\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n%s%s\r\n%s",
@@ -396,6 +398,13 @@ void scripted_server_otherwise(scripted_server *s, scripted_answer a)
 {
     pthread_mutex_lock(&s->lock);
     s->otherwise = a;
+    pthread_mutex_unlock(&s->lock);
+}
+
+void scripted_server_rate(scripted_server *s, unsigned rate)
+{
+    pthread_mutex_lock(&s->lock);
+    s->rate = rate;
     pthread_mutex_unlock(&s->lock);
 }
 

@@ -38,6 +38,8 @@ void scripted_server_script(scripted_server *s, const scripted_answer *answers, 
 void scripted_server_otherwise(scripted_server *s, scripted_answer answer);
 /* Every answer offers batches; 0 stops offering. */
 void scripted_server_offer(scripted_server *s, unsigned max_traces, unsigned max_bytes);
+/* The offer says `rate`; 0: it does not. */
+void scripted_server_rate(scripted_server *s, unsigned rate);
 /* A body that contains this text is answered 422, whole; NULL: none. */
 void scripted_server_poison(scripted_server *s, const char *text);
 /* A line of a batch that contains this text is listed in `rejected`; NULL: none. */

@@ -66,6 +66,13 @@ static void test_offers(void **state)
     assert_true(o.zstd && !o.extra);
     assert_true(inf_batch_parse_offer("max_traces=99999999999999999999;max_bytes=99999999999", &o));
     assert_int_equal(o.max_bytes, 64 << 20);
+    assert_int_equal(o.rate, 0);
+    assert_true(inf_batch_parse_offer("max_traces=1;max_bytes=1;rate=100", &o));
+    assert_int_equal(o.rate, 100);
+    assert_true(inf_batch_parse_offer("max_traces=1;max_bytes=1;rate=99999", &o));
+    assert_int_equal(o.rate, 1000);
+    assert_true(inf_batch_parse_offer("max_traces=1;max_bytes=1;rate=fast", &o));
+    assert_int_equal(o.rate, 0);
     static const char *const bad[] = {"",
                                       ";;;",
                                       "max_traces=10",
