@@ -37,6 +37,14 @@
       "~/.local/state/infinium/data")                                                                                  \
     X(TEXT, listen, "listen", "INFINIUM_LISTEN", "HOST:PORT", "127.0.0.1:8321", 1, 300, START,                         \
       "where to listen; port 0 picks one")                                                                             \
+    X(TEXT, tls_cert, "tls-cert", "INFINIUM_TLS_CERT", "FILE", NULL, 1, 1000, START,                                   \
+      "the certificate for TLS, PEM with its chain; a reload reads the file again")                                    \
+    X(TEXT, tls_key, "tls-key", "INFINIUM_TLS_KEY", "FILE", NULL, 1, 1000, START,                                      \
+      "its private key, PEM; a reload reads the file again")                                                           \
+    X(SWITCH, plain_http, "plain-http", "INFINIUM_PLAIN_HTTP", NULL, false, 0, 0, START,                               \
+      "listen without TLS even where other machines can reach it")                                                     \
+    X(TEXT, hosts, "host", "INFINIUM_HOST", "NAME,...", NULL, 1, 1000, START,                                          \
+      "names by which browsers may call this receiver, besides localhost, addresses and what it listens at")           \
     H("Size")                                                                                                          \
     X(COUNT, threads, "threads", "INFINIUM_THREADS", "N", 0, 0, 64, START,                                             \
       "threads that serve HTTP; 0: as many as processors, at most 4")                                                  \

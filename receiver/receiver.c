@@ -7,6 +7,7 @@
 
 #include "auth/slow.h"
 #include "base/log.h"
+#include "http/tls.h"
 #include "infinium.h"
 #include "receiver.h"
 
@@ -120,9 +121,38 @@ static int take_directory(inf_receiver *r, const char *dir, char *message)
     return rc;
 }
 
+static int use_tls(inf_receiver *r, const inf_serve_options *options, char *message)
+{
+    if (!options->tls_cert != !options->tls_key) {
+        snprintf(message, INF_RECEIVER_MESSAGE_SIZE,
+                 "--tls-cert and --tls-key belong together: the certificate and its key");
+        return INF_EINVAL;
+    }
+    snprintf(r->names, sizeof r->names, "%s", options->hosts ? options->hosts : "");
+    r->tls = options->tls_cert != NULL;
+    if (!r->tls)
+        return 0;
+    snprintf(r->certificate, sizeof r->certificate, "%s", options->tls_cert);
+    snprintf(r->key, sizeof r->key, "%s", options->tls_key);
+    return inf_tls_load(r->certificate, r->key, message, INF_RECEIVER_MESSAGE_SIZE);
+}
+
+int inf_http_reload_tls(inf_receiver *r)
+{
+    char message[INF_RECEIVER_MESSAGE_SIZE] = "";
+    int rc = r->tls ? inf_tls_load(r->certificate, r->key, message, sizeof message) : 0;
+    if (rc < 0)
+        inf_log(INF_LOG_ERROR, "reload: %s; the certificate stays as it was", *message ? message : inf_strerror(rc));
+    else if (r->tls)
+        inf_log(INF_LOG_INFO, "reload: the TLS certificate was read again");
+    return rc;
+}
+
 static int start(inf_receiver *r, const inf_serve_options *options, char *message)
 {
-    int rc = take_directory(r, options->data_dir, message);
+    int rc = use_tls(r, options, message);
+    if (rc == 0)
+        rc = take_directory(r, options->data_dir, message);
     if (rc == 0)
         rc = inf_directory_share(&r->directory);
     if (rc == 0)
@@ -183,6 +213,8 @@ int inf_receiver_start(inf_receiver **out, const inf_serve_options *options, cha
 void inf_receiver_reload(inf_receiver *r, const inf_serve_options *options)
 {
     atomic_store(&r->shutdown_s, options->shutdown_s);
+    if (r->serving)
+        inf_http_reload_tls(r);
 }
 
 void inf_receiver_stop(inf_receiver *r)
@@ -196,6 +228,8 @@ void inf_receiver_stop(inf_receiver *r)
     inf_hub_stop(r->hub);
     stop_keeper(r);
     inf_http_stop(r->http);
+    if (r->tls)
+        inf_tls_unload();
     inf_intake_close(r->intake, (int)atomic_load(&r->shutdown_s) * 1000);
     inf_hub_close(r->hub);
     inf_slow_close(r->slow);

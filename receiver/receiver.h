@@ -29,6 +29,10 @@ struct inf_receiver {
     char host[256];      /* as it was asked for */
     int port;
     char url[320];
+    bool tls;
+    char names[1024]; /* other names of this host, commas between them */
+    char certificate[1024];
+    char key[1024];
     char read_token[INF_TOKEN_SIZE];
     char admin_token[INF_TOKEN_SIZE];
     uint64_t recovered;
@@ -45,6 +49,9 @@ struct inf_receiver {
 /* http/server.c */
 int inf_http_listen(inf_http **out, inf_receiver *receiver, const inf_serve_options *options, char *message,
                     size_t size);
+/* Reads the TLS certificate and key again; without TLS there is nothing to do. On failure, which the log tells, what
+ * was there stays. Any thread. */
+int inf_http_reload_tls(inf_receiver *receiver);
 /* No new connections; requests that must wait are refused from now on. */
 void inf_http_quiesce(inf_http *http);
 /* Gives back large buffers that are not used any more; to be called ten times a second or so. Any thread. */

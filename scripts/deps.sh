@@ -79,6 +79,7 @@ need libzstd-dev module libzstd
 need zlib1g-dev module zlib
 need libsimdjson-dev module simdjson
 need nettle-dev module nettle
+need libgnutls28-dev module gnutls
 need nodejs have node
 need npm have npm
 need python3 have "$python"

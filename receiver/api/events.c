@@ -18,5 +18,4 @@ void inf_api_events(inf_request *r, inf_worker *worker)
     }
     MHD_add_response_header(r->response, MHD_HTTP_HEADER_CONTENT_TYPE, "text/event-stream");
     MHD_add_response_header(r->response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-    MHD_add_response_header(r->response, "X-Content-Type-Options", "nosniff");
 }

@@ -18,5 +18,4 @@ void inf_api_openapi(inf_request *r, inf_worker *worker)
     MHD_add_response_header(r->response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
     MHD_add_response_header(r->response, MHD_HTTP_HEADER_ETAG, openapi_etag);
     MHD_add_response_header(r->response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-cache");
-    MHD_add_response_header(r->response, "X-Content-Type-Options", "nosniff");
 }

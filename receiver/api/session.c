@@ -8,8 +8,8 @@
 
 static void set_cookie(inf_request *r, const char *session, unsigned seconds)
 {
-    snprintf(r->cookie, sizeof r->cookie, "infinium_session=%s; Path=/; HttpOnly; SameSite=Strict; Max-Age=%u", session,
-             seconds);
+    snprintf(r->cookie, sizeof r->cookie, "infinium_session=%s; Path=/; HttpOnly; SameSite=Strict; Max-Age=%u%s",
+             session, seconds, r->receiver->tls ? "; Secure" : "");
 }
 
 /* Who came and went is of interest to whoever reads the audit log; a session does not fail because of it. */

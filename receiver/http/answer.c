@@ -78,6 +78,23 @@ static void add(struct MHD_Response *response, const char *name, const char *val
     MHD_add_response_header(response, name, value);
 }
 
+static void add_missing(struct MHD_Response *response, const char *name, const char *value)
+{
+    if (!MHD_get_response_header(response, name))
+        add(response, name, value);
+}
+
+/* What keeps a browser from taking an answer for something else, or showing it inside another site. No browser shows
+ * the answer to an agent, and those come by the ten thousand a second. */
+static void guard(const inf_request *request, struct MHD_Response *response)
+{
+    add_missing(response, "X-Content-Type-Options", "nosniff");
+    if (request->def && request->def->access == INF_ACCESS_INGEST)
+        return;
+    add_missing(response, "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
+    add_missing(response, "Referrer-Policy", "no-referrer");
+}
+
 static struct MHD_Response *plain_response(inf_request *request)
 {
     struct MHD_Response *response =
@@ -87,7 +104,6 @@ static struct MHD_Response *plain_response(inf_request *request)
     if (request->answer.length)
         add(response, MHD_HTTP_HEADER_CONTENT_TYPE, request->content_type ? request->content_type : "application/json");
     add(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-    add(response, "X-Content-Type-Options", "nosniff");
     if (agent_route(request->route))
         add(response, "Infinium-Batch", INF_BATCH_HEADER);
     if (request->retry_after)
@@ -113,6 +129,7 @@ enum MHD_Result inf_answer_queue(inf_request *request)
         response = plain_response(request);
     if (!response)
         return MHD_NO;
+    guard(request, response);
     enum MHD_Result result = MHD_queue_response(request->connection, request->status, response);
     MHD_destroy_response(response);
     return result;

@@ -22,8 +22,10 @@
 #include "base/log.h"
 #include "base/os.h"
 #include "http/answer.h"
+#include "http/listen.h"
 #include "http/loop.h"
 #include "http/route.h"
+#include "http/tls.h"
 #include "infinium.h"
 
 enum {
@@ -181,7 +183,6 @@ static bool host_is_ours(const inf_request *r)
 {
     const char *host = inf_request_header(r, MHD_HTTP_HEADER_HOST);
     char name[256];
-    struct in6_addr address;
     if (!host)
         return false;
     size_t n = *host == '[' ? strcspn(host, "]") : strcspn(host, ":");
@@ -191,8 +192,7 @@ static bool host_is_ours(const inf_request *r)
         return false;
     memcpy(name, start, n);
     name[n] = 0;
-    return strcasecmp(name, "localhost") == 0 || strcasecmp(name, r->receiver->host) == 0 ||
-           inet_pton(AF_INET, name, &address) == 1 || (*host == '[' && inet_pton(AF_INET6, name, &address) == 1);
+    return inf_listen_is_ours(r->receiver, name, *host == '[');
 }
 
 /* ---- the body ---- */
@@ -439,78 +439,6 @@ static void completed(void *context, struct MHD_Connection *connection, void **s
 
 /* ---- starting and ending ---- */
 
-static int split_listen(inf_receiver *receiver, const char *listen, char port[16])
-{
-    const char *text = listen ? listen : "127.0.0.1:8321";
-    const char *colon = strrchr(text, ':');
-    if (!colon || colon == text || strlen(colon + 1) == 0 || strlen(colon + 1) > 5 ||
-        strspn(colon + 1, "0123456789") != strlen(colon + 1) || strtoul(colon + 1, NULL, 10) > 65535)
-        return INF_EINVAL;
-    size_t n = (size_t)(colon - text);
-    if (*text == '[') {
-        if (colon[-1] != ']' || n < 4)
-            return INF_EINVAL;
-        text++;
-        n -= 2;
-    }
-    if (n >= sizeof receiver->host)
-        return INF_EINVAL;
-    memcpy(receiver->host, text, n);
-    receiver->host[n] = 0;
-    snprintf(port, 16, "%s", colon + 1);
-    return 0;
-}
-
-static int bind_one(const struct addrinfo *a)
-{
-    int one = 1;
-    int fd = inf_os.socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->ai_protocol);
-    if (fd < 0)
-        return -1;
-    inf_os.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    if (inf_os.bind(fd, a->ai_addr, a->ai_addrlen) == 0 && inf_os.listen(fd, 1024) == 0)
-        return fd;
-    int error = errno;
-    inf_os.close(fd);
-    errno = error;
-    return -1;
-}
-
-static int listen_at(inf_http *http, const char *listen, char *message, size_t size)
-{
-    inf_receiver *receiver = http->receiver;
-    char port[16];
-    if (split_listen(receiver, listen, port) < 0) {
-        snprintf(message, size, "the address to listen at is not HOST:PORT: %s", listen ? listen : "");
-        return INF_EINVAL;
-    }
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
-    struct addrinfo *found = NULL;
-    int code = getaddrinfo(receiver->host, port, &hints, &found);
-    if (code != 0) {
-        snprintf(message, size, "cannot listen at %s: %s", receiver->host, gai_strerror(code));
-        return INF_ENET;
-    }
-    for (struct addrinfo *a = found; a && http->listener < 0; a = a->ai_next)
-        http->listener = bind_one(a);
-    int error = errno;
-    freeaddrinfo(found);
-    if (http->listener < 0) {
-        snprintf(message, size, "cannot listen at %s:%s: %s", receiver->host, port, strerror(error));
-        return INF_ENET;
-    }
-    struct sockaddr_storage bound;
-    socklen_t length = sizeof bound;
-    if (inf_os.getsockname(http->listener, (struct sockaddr *)&bound, &length) < 0)
-        return inf_os_error(errno);
-    receiver->port = ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
-                                                       : ((struct sockaddr_in *)&bound)->sin_port);
-    bool v6 = strchr(receiver->host, ':') != NULL;
-    snprintf(receiver->url, sizeof receiver->url, "http://%s%s%s:%d", v6 ? "[" : "", receiver->host, v6 ? "]" : "",
-             receiver->port);
-    return 0;
-}
-
 static unsigned thread_count(const inf_serve_options *options)
 {
     cpu_set_t ours; /* a service is often allowed less than the machine has */
@@ -534,12 +462,14 @@ static int start_loop(inf_http *http, unsigned connections)
     struct server_loop *loop = &http->loops[http->loop_count];
     loop->http = http;
     loop->loop.round_over = commit_round;
-    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
-    struct MHD_Daemon *daemon =
-        MHD_start_daemon(flags, 0, NULL, NULL, take, loop, MHD_OPTION_EXTERNAL_LOGGER, library_says, NULL,
-                         MHD_OPTION_LISTEN_SOCKET, http->listener, MHD_OPTION_NOTIFY_COMPLETED, completed, loop,
-                         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_LIMIT,
-                         connections, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_END);
+    bool tls = http->receiver->tls;
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | (tls ? MHD_USE_TLS : 0);
+    struct MHD_Daemon *daemon = MHD_start_daemon(
+        flags, 0, NULL, NULL, take, loop, MHD_OPTION_EXTERNAL_LOGGER, library_says, NULL, MHD_OPTION_LISTEN_SOCKET,
+        http->listener, MHD_OPTION_NOTIFY_COMPLETED, completed, loop, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)IDLE_SECONDS, tls ? MHD_OPTION_HTTPS_CERT_CALLBACK2 : MHD_OPTION_END, inf_tls_callback(),
+        MHD_OPTION_HTTPS_PRIORITIES, INF_TLS_PRIORITIES, MHD_OPTION_END);
     if (!daemon)
         return INF_ESYS;
     int rc = inf_http_loop_start(&loop->loop, daemon);
@@ -562,11 +492,14 @@ int inf_http_listen(inf_http **out, inf_receiver *receiver, const inf_serve_opti
     http->receiver = receiver;
     http->listener = -1;
     pthread_mutex_init(&http->lock, NULL);
-    int rc = listen_at(http, options->listen, message, size);
-    if (rc < 0) {
+    http->listener = inf_listen(receiver, options, message, size);
+    if (http->listener < 0) {
+        int failed = http->listener;
+        pthread_mutex_destroy(&http->lock);
         free(http);
-        return rc;
+        return failed;
     }
+    int rc = 0;
     *out = http;
     receiver->http = http;
     unsigned threads = thread_count(options);
