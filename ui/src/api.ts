@@ -1,5 +1,5 @@
-// The receiver's read API (docs/wire.md, "Reading") as types and three calls. Everything in an answer is data that
-// somebody sent: it is only ever shown as text.
+// The receiver's API as types and calls: what is read, and what an administrator changes. Everything in an answer is data
+// that somebody sent: it is only ever shown as text.
 
 export type Status = 'ok' | 'error' | 'running' | 'interrupted';
 export const STATUSES: Status[] = ['error', 'running', 'interrupted', 'ok'];
@@ -21,6 +21,13 @@ export interface Summary {
   error_message: string | null;
   input_preview: string | null;
   output_preview: string | null;
+  tags?: string[];
+  session_id?: string | null;
+  user_id?: string | null;
+  cached_tokens?: number | null;
+  cache_write_tokens?: number | null;
+  reasoning_tokens?: number | null;
+  cost_usd?: number | null;
 }
 
 export interface TraceError {
@@ -75,6 +82,14 @@ export interface Step {
   metadata?: Record<string, unknown>;
 }
 
+export interface Score {
+  name?: string;
+  value?: unknown;
+  comment?: string | null;
+  source?: string | null;
+  created_at?: string;
+}
+
 export interface Trace extends Summary {
   description?: string;
   duration?: number;
@@ -83,10 +98,7 @@ export interface Trace extends Summary {
   steps?: Step[];
   errors?: TraceError[];
   llm_usage?: { calls?: LlmCall[] } & Record<string, unknown>;
-  tags?: string[];
-  session_id?: string;
-  user_id?: string;
-  scores?: { name?: string; value?: number; comment?: string }[];
+  scores?: Score[];
   metadata?: Record<string, unknown>;
   environment?: Record<string, unknown>;
   received_at?: string;
@@ -97,12 +109,68 @@ export interface Agent {
   name: string;
   created_at: string;
   revoked: boolean;
+  last_seen_at?: string | null;
 }
 
-export interface Filter {
-  status?: string;
-  name?: string;
-  agent?: string;
+export interface Key {
+  key_id: string;
+  role: string;
+  agent_id: string | null;
+  name: string | null;
+  created_at: string;
+  expires_at: string | null;
+  revoked: boolean;
+  last_used_at: string | null;
+}
+
+export interface Prompt {
+  prompt_id: string;
+  name: string;
+  version?: number;
+  created_at?: string;
+}
+
+export interface Who {
+  user?: string;
+  role?: string;
+  agent_id?: string | null;
+  csrf?: string;
+}
+
+/** What a list may be narrowed by; the same names in the page's address and in the API's queries. */
+export const FILTER_KEYS = ['q', 'status', 'name', 'agent', 'model', 'tag', 'session', 'user', 'min_duration', 'max_duration'] as const;
+export type FilterKey = (typeof FILTER_KEYS)[number];
+export type Filter = Partial<Record<FilterKey, string | undefined>>;
+
+export interface Bounds {
+  from?: string | undefined;
+  to?: string | undefined;
+}
+
+/** Sums and quantiles of some traces. */
+export interface Numbers {
+  traces: number;
+  errors: number;
+  interrupted: number;
+  llm_calls: number;
+  duration_p50_s: number | null;
+  duration_p95_s: number | null;
+  duration_p99_s: number | null;
+  prompt_tokens: number;
+  completion_tokens: number;
+  cached_tokens: number;
+  cache_write_tokens: number;
+  reasoning_tokens: number;
+  cost_usd: number | null;
+}
+
+export interface Stats {
+  from: string;
+  to: string;
+  interval_s: number;
+  totals: Numbers;
+  buckets: (Numbers & { start: string })[];
+  groups?: (Numbers & { key: string })[];
 }
 
 /** A failed request. `status` 0: no answer at all. */
@@ -121,43 +189,87 @@ export function onLoggedOut(callback: () => void) {
   loggedOut = callback;
 }
 
-async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
+/** Who is logged in, as the last session() said. */
+export let who: Who = {};
+export const isAdmin = () => who.role === 'admin';
+
+async function ask<T>(method: string, path: string, { body, signal }: { body?: object; signal?: AbortSignal | undefined } = {}): Promise<T> {
+  const headers: Record<string, string> = { accept: 'application/json' };
+  if (body) headers['content-type'] = 'application/json';
+  // What changes something proves that it comes from this page: another site's page cannot read the value.
+  if (method !== 'GET' && who.csrf) headers['x-csrf-token'] = who.csrf;
   let answer: Response;
   try {
-    answer = await fetch(`/api/v1${path}`, { signal: signal ?? null, headers: { accept: 'application/json' } });
+    answer = await fetch(`/api/v1${path}`, { method, headers, signal: signal ?? null, body: body ? JSON.stringify(body) : null });
   } catch (reason) {
     if (signal?.aborted) throw reason;
     throw new ApiError(0, 'The receiver does not answer.');
   }
-  if (answer.ok) return (await answer.json()) as T;
+  if (answer.ok) return (answer.status === 204 ? null : await answer.json().catch(() => null)) as T;
   if (answer.status === 401) loggedOut();
-  const body = (await answer.json().catch(() => null)) as { error?: unknown } | null;
-  throw new ApiError(answer.status, typeof body?.error === 'string' ? body.error : `The receiver answered ${answer.status}.`);
+  const said = (await answer.json().catch(() => null)) as { error?: unknown } | null;
+  throw new ApiError(answer.status, typeof said?.error === 'string' ? said.error : `The receiver answered ${answer.status}.`);
 }
 
-export interface ListQuery extends Filter {
-  from?: string;
-  to?: string;
+const get = <T>(path: string, signal?: AbortSignal) => ask<T>('GET', path, { signal });
+
+/** null where the receiver has no such route, or not for this reader: the page shows nothing there. */
+export async function optional<T>(answer: Promise<T>): Promise<T | null> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof ApiError && [403, 404, 405, 501].includes(error.status)) return null;
+    throw error;
+  }
+}
+
+function query(parameters: Record<string, string | number | undefined | null>): string {
+  const set = new URLSearchParams();
+  for (const [key, value] of Object.entries(parameters)) if (value) set.set(key, String(value));
+  return set.toString();
+}
+
+const segment = encodeURIComponent;
+
+export interface ListQuery extends Filter, Bounds {
   cursor?: string | undefined;
   limit?: number;
 }
 
-export function listTraces(query: ListQuery, signal?: AbortSignal) {
-  const parameters = new URLSearchParams();
-  for (const [key, value] of Object.entries(query)) if (value) parameters.set(key, String(value));
-  return get<{ traces: Summary[]; next_cursor: string | null }>(`/traces?${parameters}`, signal);
-}
+export const listTraces = (wanted: ListQuery, signal?: AbortSignal) =>
+  get<{ traces: Summary[]; next_cursor: string | null }>(`/traces?${query({ ...wanted })}`, signal);
+export const getTrace = (id: string, signal?: AbortSignal) => get<Trace>(`/traces/${segment(id)}`, signal);
+export const getTree = (id: string, signal?: AbortSignal) =>
+  optional(get<{ root: string; traces: Summary[]; truncated?: boolean }>(`/traces/${segment(id)}/tree`, signal));
+export const getChecks = (id: string, signal?: AbortSignal) => optional(get<Record<string, unknown>>(`/traces/${segment(id)}/checks`, signal));
+export const getStats = (wanted: Filter & Bounds & { interval?: number; group?: string; limit?: number }, signal?: AbortSignal) =>
+  optional(get<Stats>(`/stats?${query({ ...wanted })}`, signal));
+export const getValues = (field: string, prefix: string, limit: number, signal?: AbortSignal) =>
+  optional(get<{ values: { value: string; traces: number }[] }>(`/values?${query({ field, prefix, limit })}`, signal));
 
-export const getTrace = (id: string, signal?: AbortSignal) => get<Trace>(`/traces/${encodeURIComponent(id)}`, signal);
 export const listAgents = () => get<{ agents: Agent[] }>('/agents');
+export const createAgent = (name: string) => ask<{ agent_id: string; secret: string }>('POST', '/agents', { body: { name } });
+export const rotateAgent = (id: string, overlap_s: number) => ask<{ secret: string }>('POST', `/agents/${segment(id)}/keys`, { body: { overlap_s } });
+export const revokeAgent = (id: string) => ask<null>('DELETE', `/agents/${segment(id)}`);
+export const listKeys = () => optional(get<{ keys: Key[] }>('/keys'));
+export const createKey = (wanted: { role: string; agent_id?: string; name?: string; expires_in_s?: number }) =>
+  ask<{ key_id: string; key: string }>('POST', '/keys', { body: wanted });
+export const rotateKey = (id: string, overlap_s: number) => ask<{ key_id: string; key: string }>('POST', `/keys/${segment(id)}/rotate`, { body: { overlap_s } });
+export const revokeKey = (id: string) => ask<null>('DELETE', `/keys/${segment(id)}`);
+export const listPrompts = () => optional(get<{ prompts: Prompt[] }>('/prompts'));
 
 /** Whether there is a session: false means that somebody has to log in; throws when the receiver cannot say. */
 export async function session(): Promise<boolean> {
   try {
-    await get('/session');
+    who = (await get<Who>('/session')) ?? {};
     return true;
   } catch (error) {
     if (error instanceof ApiError && error.status === 401) return false;
     throw error;
   }
+}
+
+export async function logOut() {
+  await ask('DELETE', '/session');
+  loggedOut();
 }

@@ -65,3 +65,43 @@ export function withoutFrame(input: string | null | undefined): string {
 export function firstLine(text: string | null | undefined): string {
   return text?.trimStart().split('\n', 1)[0] ?? '';
 }
+
+/** US dollars: $0.0042, $1.28, $1,204. */
+export function money(usd: number | null | undefined): string {
+  if (usd === null || usd === undefined || !Number.isFinite(usd)) return NONE;
+  if (usd === 0) return '$0';
+  if (usd < 0.0001) return '<$0.0001';
+  if (usd < 0.1) return `$${usd.toFixed(4)}`;
+  if (usd < 1000) return `$${usd.toFixed(2)}`;
+  return `$${grouped.format(Math.round(usd))}`;
+}
+
+/** A part of a whole: 0 %, 0.4 %, 12 %. */
+export function percent(part: number, whole: number): string {
+  if (!whole || !part) return '0 %';
+  const value = (part / whole) * 100;
+  return `${value < 0.1 ? '<0.1' : value < 10 ? value.toFixed(1) : Math.round(value)} %`;
+}
+
+/** A number on a scale, without zeros that say nothing: 5.00 s is 5 s, $0.50 is $0.5. */
+export const trimmed = (text: string) => text.replace(/\.0+(?=\D|$)/, '').replace(/(\.\d*?)0+(?=\D|$)/, '$1');
+
+const hourMinute = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', hour12: false });
+const weekday = new Intl.DateTimeFormat('en', { weekday: 'short', month: 'short', day: 'numeric' });
+
+/** An instant on an axis that spans `span` ms: 14:05:30, 14:05, Nov 26. */
+export function instant(ms: number, span: number): string {
+  if (span <= 5 * 60_000) return clock.format(ms);
+  if (span <= 36 * 3_600_000) return hourMinute.format(ms);
+  return day.format(ms);
+}
+
+/** An instant in words, with its day: Thu, Nov 26, 14:05. */
+export const moment = (ms: number) => `${weekday.format(ms)}, ${hourMinute.format(ms)}`;
+
+/** From one instant to another: Nov 26, 14:05 – 14:20. */
+export function between(from: number, to: number): string {
+  const same = day.format(from) === day.format(to) && to - from < 86_400_000;
+  const precise = to - from < 5 * 60_000 ? clock : hourMinute;
+  return `${day.format(from)}, ${precise.format(from)} – ${same ? '' : `${day.format(to)}, `}${precise.format(to)}`;
+}

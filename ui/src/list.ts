@@ -1,12 +1,14 @@
 // The list of traces as the page holds it: newest first, filled from pages of the API and from live events, bounded.
 // While the reader has scrolled, new traces wait (`waiting`) and nothing moves under their eyes.
-import { ApiError, type Filter, listTraces, type Summary } from './api';
+import { ApiError, type Bounds, type Filter, listTraces, type Summary } from './api';
+import { bounds, type Range, USUAL } from './range';
 import { Store } from './store';
 
 const PAGE = 100; // rows a request
 const KEPT = 5000; // rows held; older ones are asked for again
 const MARKED = 50; // traces of one batch that are marked as new
 const WAITING = 1000; // traces that wait; more than that is a reload
+const SEARCH_MS = 4000; // between two looks of a text search for what came in: only the receiver can match words
 
 const time = (trace: Summary) => Date.parse(trace.started_at);
 const descending = (a: string, b: string) => (a < b ? 1 : a > b ? -1 : 0);
@@ -33,9 +35,12 @@ export class TraceList extends Store {
   rows: Summary[] = [];
   waiting = new Map<string, Summary>();
   filter: Filter = {};
+  range: Range = USUAL;
   loading = false;
   loaded = false;
   error: string | null = null;
+  /** There is no trace at all, in no range of time. */
+  nothing = false;
   /** Ids that came in live, for the moment in which they are marked as new. */
   fresh = new Set<string>();
   /** Whether new rows may come in at the top: the view sets it as the reader scrolls. */
@@ -46,6 +51,9 @@ export class TraceList extends Store {
   private cursor: string | null = null;
   private trimmed = false;
   private request: AbortController | null = null;
+  /** The range as it was when the newest page was read: all pages of one list have the same. */
+  private bounds: Bounds = {};
+  private searching = 0;
 
   get more(): boolean {
     return this.cursor !== null || this.trimmed;
@@ -56,8 +64,11 @@ export class TraceList extends Store {
   }
 
   /** Shows another selection, from its newest trace on. */
-  show(filter: Filter) {
+  show(filter: Filter, range: Range) {
     this.filter = filter;
+    this.range = range;
+    window.clearTimeout(this.searching);
+    this.searching = 0;
     this.set([]);
     this.loaded = false;
     return this.reload();
@@ -67,12 +78,25 @@ export class TraceList extends Store {
   async reload() {
     this.waiting.clear();
     this.fresh.clear();
-    await this.fetch({}, (page, next) => {
+    this.bounds = bounds(this.range);
+    const filtered = Object.values(this.filter).some(Boolean);
+    let unknown = false; // empty: because nothing was ever sent, or because of the range?
+    const reading = this.fetch({}, (page, next) => {
       this.set(page);
       this.cursor = next;
       this.trimmed = false;
-      this.loaded = true;
+      unknown = page.length === 0 && !filtered && this.bounds.from !== undefined;
+      this.nothing = page.length === 0 && !filtered && !unknown;
+      this.loaded = !unknown;
     });
+    const request = this.request;
+    await reading;
+    if (!unknown) return;
+    const any = await listTraces({ limit: 1 }).catch(() => null);
+    if (request !== this.request) return;
+    this.nothing = any?.traces.length === 0;
+    this.loaded = true;
+    this.changed();
   }
 
   /** After a lost connection: merges the newest page, or starts over when it does not reach what is here. */
@@ -125,11 +149,23 @@ export class TraceList extends Store {
       } else if (this.waiting.has(trace.trace_id)) {
         if (wanted) this.waiting.set(trace.trace_id, trace);
         else this.waiting.delete(trace.trace_id);
-      } else if (wanted && !this.older(trace)) added.push(trace);
+      } else if (wanted && this.filter.q) this.searching ||= window.setTimeout(() => this.search(), SEARCH_MS);
+      else if (wanted && !this.older(trace)) added.push(trace);
     }
+    this.add(added);
+  }
+
+  private add(added: Summary[]) {
     if (this.atTop) this.insert(added);
     else for (const trace of added) if (this.waiting.size < WAITING) this.waiting.set(trace.trace_id, trace);
     this.changed();
+  }
+
+  /** What came in and holds the words that are searched for. */
+  private async search() {
+    this.searching = 0;
+    if (this.loading) return;
+    await this.fetch({}, (page) => this.add(page.filter((row) => !this.get(row.trace_id) && !this.older(row))));
   }
 
   private insert(traces: Summary[]) {
@@ -160,8 +196,21 @@ export class TraceList extends Store {
   }
 
   private matches(trace: Summary): boolean {
-    const { status, name, agent } = this.filter;
-    return (!status || trace.status === status) && (!name || trace.name === name) && (!agent || trace.agent_id === agent);
+    const { status, name, agent, model, tag, session, user, min_duration: least, max_duration: most } = this.filter;
+    const { from, to } = this.bounds;
+    return (
+      (!status || trace.status === status) &&
+      (!name || trace.name === name) &&
+      (!agent || trace.agent_id === agent) &&
+      (!model || trace.model === model) &&
+      (!tag || trace.tags?.includes(tag) === true) &&
+      (!session || trace.session_id === session) &&
+      (!user || trace.user_id === user) &&
+      (!least || trace.duration_s >= Number(least)) &&
+      (!most || trace.duration_s <= Number(most)) &&
+      (!from || time(trace) >= Date.parse(from)) &&
+      (!to || time(trace) < Date.parse(to))
+    );
   }
 
   private async fetch(extra: object, done: (page: Summary[], next: string | null) => void) {
@@ -171,7 +220,7 @@ export class TraceList extends Store {
     this.loading = true;
     this.changed();
     try {
-      const answer = await listTraces({ ...this.filter, limit: PAGE, ...extra }, request.signal);
+      const answer = await listTraces({ ...this.filter, ...this.bounds, limit: PAGE, ...extra }, request.signal);
       if (request.signal.aborted) return;
       this.error = null;
       this.loading = false;

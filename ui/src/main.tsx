@@ -1,13 +1,19 @@
 // The page's frame: who is logged in, which view the address asks for, the keys that work everywhere.
 import { render } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { onLoggedOut, session } from './api';
+import { Agents } from './agents';
+import { isAdmin, logOut, onLoggedOut, session } from './api';
 import { TraceList } from './list';
 import { Live } from './live';
 import { Keys } from './parts/keys';
-import { route } from './route';
+import { Link } from './parts/link';
+import { route, type View } from './route';
+import { Numbers } from './stats';
 import { useStore } from './store';
+import { AgentsView } from './views/agents';
 import { Login, Unreachable } from './views/login';
+import { GROUPS, Overview } from './views/overview';
+import { PromptsView } from './views/prompts';
 import { TraceView } from './views/trace';
 import { open, roomBeside, Traces } from './views/traces';
 
@@ -17,7 +23,7 @@ function LiveState({ live }: { live: Live }) {
   return (
     <span class={`live live-${state}`} role="status">
       <span class="pulse" aria-hidden="true" />
-      {words[state]}
+      <span class="say">{words[state]}</span>
     </span>
   );
 }
@@ -30,13 +36,38 @@ function Logo() {
   );
 }
 
+const TITLES: Record<View, string> = { traces: 'Traces', overview: 'Overview', agents: 'Agents', prompts: 'Prompts' };
+
+/** The views that this reader may see. */
+const views = (): View[] => (isAdmin() ? ['traces', 'overview', 'agents', 'prompts'] : ['traces', 'overview']);
+
+function Navigation({ current, link }: { current: View; link: boolean }) {
+  return (
+    <nav aria-label="Views">
+      {views().map((view) => (
+        <Link key={view} class="" to={{ view }} current={view === current ? (link ? 'true' : 'page') : undefined}>
+          {TITLES[view]}
+        </Link>
+      ))}
+    </nav>
+  );
+}
+
 function App() {
   const list = useMemo(() => new TraceList(), []);
+  const numbers = useMemo(() => new Numbers(), []);
+  const agents = useMemo(() => new Agents(), []);
   const live = useMemo(
     () =>
       new Live(
-        (traces) => list.take(traces),
-        () => list.heal(),
+        (traces) => {
+          list.take(traces);
+          numbers.touch();
+        },
+        () => {
+          void list.heal();
+          numbers.touch();
+        },
       ),
     [],
   );
@@ -46,7 +77,8 @@ function App() {
   const [keys, showKeys] = useState(false);
   const [room, setRoom] = useState(roomBeside);
   const field = useRef<HTMLInputElement>(null);
-  const filter = `${place.filter.status}\n${place.filter.name}\n${place.filter.agent}`;
+  const { view } = place;
+  const shown = JSON.stringify([place.filter, place.range]);
 
   const split = place.trace !== null && beside && room;
   const selected = place.trace ?? marked;
@@ -69,13 +101,25 @@ function App() {
       removeEventListener('resize', resized);
     };
   }, []);
+  const listed = useRef('');
   useEffect(() => {
-    list.show(place.filter);
-  }, [filter]);
+    // The list is read only where it is seen; what was read stays for the next time.
+    if (view !== 'traces' || listed.current === shown) return;
+    listed.current = shown;
+    void list.show(place.filter, place.range);
+  }, [view, shown]);
+  useEffect(() => {
+    if (view === 'traces') numbers.show(place.filter, place.range);
+    else if (view === 'overview') numbers.show(place.filter, place.range, GROUPS);
+    else numbers.hide();
+  }, [view, shown]);
+  useEffect(() => {
+    agents.want();
+  }, []);
   useEffect(() => {
     if (place.trace) choose(place.trace);
-    else document.title = 'Traces · Infinium';
-  }, [place.trace]);
+    else document.title = `${TITLES[view]} · Infinium`;
+  }, [place.trace, view]);
 
   useEffect(() => {
     const move = (by: number) => {
@@ -99,6 +143,8 @@ function App() {
       const { marked, split } = now.current;
       const { trace } = route.place;
       const scrolls = target.matches('pre, .stack'); // arrows scroll what has the focus
+      const inList = route.place.view === 'traces';
+      if (!inList && ['j', 'k', 'ArrowDown', 'ArrowUp', 'Enter', 'Escape', 'n'].includes(event.key)) return;
       switch (event.key) {
         case 'j':
           move(1);
@@ -126,6 +172,10 @@ function App() {
           if (trace && !split) close();
           requestAnimationFrame(() => field.current?.focus());
           break;
+        case 't':
+        case 'o':
+          route.go({ view: event.key === 't' ? 'traces' : 'overview' });
+          break;
         case '?':
           showKeys(true);
           break;
@@ -138,27 +188,29 @@ function App() {
     return () => removeEventListener('keydown', key);
   }, []);
 
-  const home = (event: MouseEvent) => {
-    if (event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
-    event.preventDefault();
-    route.go({ trace: null, filter: {} });
-  };
   return (
     <>
       <header class="top">
-        <a class="brand" href="/" onClick={home}>
-          <Logo /> Infinium
-        </a>
-        {place.trace ? <span class="view">Traces</span> : <h1 class="view">Traces</h1>}
+        <Link class="brand" to={{ view: 'traces', filter: {} }}>
+          <Logo /> <span class="word">Infinium</span>
+        </Link>
+        <Navigation current={view} link={place.trace !== null} />
+        {!place.trace && <h1 class="unseen">{TITLES[view]}</h1>}
         <span class="push" />
         <LiveState live={live} />
         <button type="button" class="quiet" aria-label="Keys" onClick={() => showKeys(true)}>
           <kbd>?</kbd>
         </button>
+        <button type="button" class="quiet" onClick={() => void logOut().catch(() => {})}>
+          Log out
+        </button>
       </header>
       <main class={`views ${place.trace ? (split ? 'split' : 'single') : ''}`}>
-        <Traces list={list} selected={selected} field={field} />
+        {view === 'traces' && <Traces list={list} numbers={numbers} agents={agents} selected={selected} field={field} />}
         {place.trace && <TraceView id={place.trace} summary={list.get(place.trace)} beside={split} close={close} />}
+        {view === 'overview' && <Overview numbers={numbers} agents={agents} field={field} />}
+        {view === 'agents' && <AgentsView agents={agents} />}
+        {view === 'prompts' && <PromptsView />}
       </main>
       {keys && <Keys close={() => showKeys(false)} />}
     </>

@@ -118,8 +118,34 @@ function startOf(trace: Summary): number {
   return whole + Number(`0.${fraction || 0}`);
 }
 
-/** `elapsed`: seconds that a running trace has run. */
-export function tree(trace: Trace, children: Summary[], elapsed: number): Tree {
+/** The traces between the outermost one and this one, outermost first. */
+export function above(trace: Trace, family: Summary[]): Summary[] {
+  const found: Summary[] = [];
+  const byId = new Map(family.map((one) => [one.trace_id, one]));
+  for (let id = trace.parent_id; id; ) {
+    const parent = byId.get(id);
+    if (!parent || found.includes(parent)) break;
+    found.unshift(parent);
+    id = parent.parent_id;
+  }
+  return found;
+}
+
+/** After each called trace those that it called, deeper by one. */
+function withDescendants(nodes: Node[], trace: Trace, callers: Map<string, Summary[]>): Node[] {
+  const seen = new Set([trace.trace_id]); // a loop among parents is somebody's mistake, not ours to follow
+  const expand = (node: Node): Node[] => {
+    if (!node.child || seen.has(node.id)) return [node];
+    seen.add(node.id);
+    const called = (callers.get(node.id) ?? []).map((child) => ({ ...childNode(child, trace), depth: node.depth + 1 }));
+    return [node, ...called.sort((a, b) => a.start - b.start).flatMap(expand)];
+  };
+  return nodes.flatMap(expand);
+}
+
+/** `family`: traces that this one called, and those that they called, in any order; others are left out.
+ *  `elapsed`: seconds that a running trace has run. */
+export function tree(trace: Trace, family: Summary[], elapsed: number): Tree {
   const steps = array(trace.steps);
   const whole = steps.find(isWhole);
   const root: Node = {
@@ -155,11 +181,14 @@ export function tree(trace: Trace, children: Summary[], elapsed: number): Tree {
   const end = root.length ?? 0;
   for (const node of parts) if (node.length === null && trace.status === 'running') node.length = Math.max(0, end - node.start);
 
-  const below = parts.concat(children.map((child) => childNode(child, trace)));
+  const callers = new Map<string, Summary[]>();
+  for (const one of family) if (one.parent_id) callers.set(one.parent_id, [...(callers.get(one.parent_id) ?? []), one]);
+  let below = parts.concat((callers.get(trace.trace_id) ?? []).map((child) => childNode(child, trace)));
   if (ordered) {
     below.sort((a, b) => a.start - b.start);
     nest(below);
   }
+  below = withDescendants(below, trace, callers);
   const length = Math.max(end, ...below.map((node) => node.start + (node.length ?? 0)), 1e-6);
   return { nodes: [root, ...below], length, ordered };
 }

@@ -1,5 +1,5 @@
 // The list of keys, as a dialog over the page.
-import { useEffect, useRef } from 'preact/hooks';
+import { Dialog } from './dialog';
 
 const KEYS: [string[], string][] = [
   [['j', '↓'], 'next trace'],
@@ -7,16 +7,17 @@ const KEYS: [string[], string][] = [
   [['Enter'], 'open the trace'],
   [['Esc'], 'close the trace, leave a field'],
   [['n'], 'show new traces'],
-  [['/'], 'filter by name'],
+  [['/'], 'search and filter'],
+  [['←', '→'], 'in a plot: move through time'],
+  [['Shift', '→'], 'in a plot: mark a range; Enter takes it'],
+  [['t'], 'traces'],
+  [['o'], 'overview'],
   [['?'], 'this list'],
 ];
 
 export function Keys({ close }: { close: () => void }) {
-  const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => dialog.current?.showModal(), []);
   return (
-    <dialog ref={dialog} class="keys" aria-label="Keys" onClose={close} onClick={(event) => event.target === dialog.current && close()}>
-      <h2>Keys</h2>
+    <Dialog title="Keys" class="keys" close={close}>
       <dl>
         {KEYS.map(([keys, what]) => (
           <div key={what}>
@@ -32,6 +33,6 @@ export function Keys({ close }: { close: () => void }) {
       <button type="button" onClick={close}>
         Close
       </button>
-    </dialog>
+    </Dialog>
   );
 }

@@ -1,7 +1,7 @@
 // The tree on its time axis: one row a node, its bar where it was and as long as it took. Inside an LLM call the part
 // before the first chunk is lighter. Up and down move the selection.
 import { useRef } from 'preact/hooks';
-import { duration } from '../format';
+import { duration, trimmed } from '../format';
 import { type Node, type Tree, ticks } from '../tree';
 
 const WORDS = { trace: 'trace', step: 'step', llm: 'LLM call', tool: 'tool call', child: 'called trace' };
@@ -44,7 +44,7 @@ export function Waterfall({ tree, selected, select }: { tree: Tree; selected: st
         <span class="track">
           {marks.map((at) => (
             <span class="tick" style={{ left: `${(at / tree.length) * 100}%` }}>
-              {at === 0 ? '0' : duration(at).replace(/\.0+ /, ' ').replace(/(\.\d*?)0+ /, '$1 ')}
+              {at === 0 ? '0' : trimmed(duration(at))}
             </span>
           ))}
         </span>

@@ -1,48 +1,35 @@
 // The empty list: how to send the first trace. It goes away by itself when that trace arrives.
-import { useEffect, useState } from 'preact/hooks';
-import { type Agent, listAgents } from '../api';
+import type { Agents } from '../agents';
+import { isAdmin } from '../api';
 import { Code } from '../parts/code';
+import { Link } from '../parts/link';
+import { Snippets } from '../parts/snippets';
 
-export function Guide() {
-  const [agents, setAgents] = useState<Agent[]>([]);
-  useEffect(() => {
-    listAgents().then(
-      (answer) => setAgents(answer.agents.filter((agent) => !agent.revoked)),
-      () => {}, // the guide is as good without
-    );
-  }, []);
-  const agent = agents.at(-1);
-  const python = `from infinium import InfiniumClient
-client = InfiniumClient(
-    agent_id="${agent?.agent_id ?? '…'}", agent_secret="…",
-    base_url="${location.origin}/api/v1")
-
-@client.trace("Email Classifier")
-def classify_email(body: str) -> str:
-    return "billing"
-
-classify_email("I was charged twice")
-client.flush()`;
+export function Guide({ agents }: { agents: Agents }) {
+  const agent = agents.all.filter(({ revoked }) => !revoked).at(-1);
   return (
     <div class="guide">
-      <h1>No traces yet</h1>
+      <h2>No traces yet</h2>
       <p>Send the first one:</p>
       <ol>
         <li>
           {agent ? (
             <p>
-              You have the agent <strong>{agent.name}</strong>. Its secret was printed when it was created.
+              You have the agent <strong>{agent.name}</strong>. Its secret was shown when it was created.
             </p>
           ) : (
-            <>
-              <p>Create an agent. It prints an id and a secret.</p>
-              <Code plain title="Terminal" text="infinium agent create my-agent --data DIR" />
-            </>
+            <p>Create an agent, which is who sends. It gets an id and a secret.</p>
           )}
+          {isAdmin() && (
+            <p>
+              <Link to={{ view: 'agents' }}>{agent ? 'Create another agent, or a new secret' : 'Create an agent'}</Link>, or in a terminal:
+            </p>
+          )}
+          {(!agent || isAdmin()) && <Code plain title="Terminal" text='eval "$(infinium agent create my-agent --data DIR)"' />}
         </li>
         <li>
-          <p>Decorate a function and call it.</p>
-          <Code plain title="Python" text={python} />
+          <p>Decorate a function, or put a block around it, and run it.</p>
+          <Snippets agent={agent?.agent_id ?? null} secret={null} />
         </li>
       </ol>
       <p class="waiting" role="status">

@@ -1,64 +1,56 @@
 // One trace: the error first, then where the time went, then what went in and came out.
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import { ApiError, getTrace, listTraces, type Summary, type Trace } from '../api';
-import { absolute, ago, duration, integer, milliseconds } from '../format';
+import { ApiError, getChecks, getTrace, getTree, type Summary, type Trace } from '../api';
+import { type Check, checksOf } from '../checks';
+import { absolute, ago, duration, integer, milliseconds, money } from '../format';
 import { useNow } from '../parts/clock';
 import { Code } from '../parts/code';
 import { Copy } from '../parts/copy';
 import { Failure } from '../parts/failure';
 import { type Fact, Facts } from '../parts/facts';
+import { Judged } from '../parts/judged';
+import { Link } from '../parts/link';
 import { StatusMark } from '../parts/status';
 import { Tokens } from '../parts/tokens';
 import { Waterfall } from '../parts/waterfall';
-import { address, route } from '../route';
-import { array, functionName, models, type Node, tree } from '../tree';
+import { route } from '../route';
+import { above, array, functionName, models, type Node, tree } from '../tree';
 
-const PAGE = 500; // traces a request, when those that a trace called are looked for
-const PAGES = 4;
-
+const total = (of: Summary) => (of.prompt_tokens ?? 0) + (of.completion_tokens ?? 0);
 const json = (value: unknown) => JSON.stringify(value, null, 2);
-
-/** Traces that this one called: they started while it ran and name it as their parent. Looks
- *  through the newest PAGES * PAGE traces of that time. */
-async function called(trace: Trace, signal: AbortSignal): Promise<Summary[]> {
-  const start = Date.parse(trace.started_at);
-  const end = trace.status === 'running' ? Date.now() : start + trace.duration_s * 1000;
-  const found: Summary[] = [];
-  let cursor: string | undefined;
-  for (let page = 0; page < PAGES; page++) {
-    const answer = await listTraces({ from: trace.started_at, to: new Date(end + 1).toISOString(), limit: PAGE, cursor }, signal);
-    found.push(...answer.traces.filter((other) => other.parent_id === trace.trace_id));
-    if (!answer.next_cursor) break;
-    cursor = answer.next_cursor;
-  }
-  return found;
-}
 
 interface Loaded {
   trace: Trace | null;
-  children: Summary[];
+  /** Its whole tree: the outermost trace and all below that, this one included. */
+  family: Summary[];
+  truncated: boolean;
+  checks: Check[];
   error: string | null;
 }
+const NOTHING: Loaded = { trace: null, family: [], truncated: false, checks: [], error: null };
 
 function useTrace(id: string, version: string): Loaded {
-  const [loaded, setLoaded] = useState<Loaded & { id: string }>({ id: '', trace: null, children: [], error: null });
+  const [loaded, setLoaded] = useState<Loaded & { id: string }>({ ...NOTHING, id: '' });
   useEffect(() => {
     const request = new AbortController();
+    const { signal } = request;
     (async () => {
       try {
-        const trace = await getTrace(id, request.signal);
-        setLoaded((was) => ({ id, trace, children: was.id === id ? was.children : [], error: null }));
-        const children = await called(trace, request.signal).catch(() => []);
-        if (children.length && !request.signal.aborted) setLoaded({ id, trace, children, error: null });
+        const trace = await getTrace(id, signal);
+        // What belongs to it comes after it, and takes nothing away while it is on its way.
+        setLoaded((was) => ({ ...(was.id === id ? was : NOTHING), id, trace, error: null }));
+        const [tree, checks] = await Promise.all([getTree(id, signal), getChecks(id, signal)].map((answer) => answer.catch(() => null)) as [ReturnType<typeof getTree>, ReturnType<typeof getChecks>]);
+        if (signal.aborted) return;
+        setLoaded({ id, trace, family: array(tree?.traces), truncated: tree?.truncated === true, checks: checksOf(checks), error: null });
       } catch (error) {
-        if (request.signal.aborted) return;
+        if (signal.aborted) return;
         const message = error instanceof ApiError && error.status === 404 ? 'There is no trace with this id.' : (error as Error).message;
-        setLoaded({ id, trace: null, children: [], error: message });
+        setLoaded({ ...NOTHING, id, error: message });
       }
     })();
     return () => request.abort();
   }, [id, version]);
-  return loaded.id === id ? loaded : { trace: null, children: [], error: null };
+  return loaded.id === id ? loaded : NOTHING;
 }
 
 function Selected({ node, trace }: { node: Node; trace: Trace }) {
@@ -82,6 +74,8 @@ function Selected({ node, trace }: { node: Node; trace: Trace }) {
     : [
         ['Duration', node.kind !== 'trace' && node.length !== null && duration(node.length)],
         ['Starts after', node.kind !== 'trace' && duration(node.start)],
+        ['Tokens', node.child && total(node.child) > 0 && `${integer(node.child.prompt_tokens)} in, ${integer(node.child.completion_tokens)} out`],
+        ['Cost', node.child && node.child.cost_usd !== null && node.child.cost_usd !== undefined && money(node.child.cost_usd)],
         ['HTTP status', node.tool?.http_status !== undefined && String(node.tool.http_status)],
       ];
   return (
@@ -95,7 +89,7 @@ function Selected({ node, trace }: { node: Node; trace: Trace }) {
       )}
       {node.child && (
         <p>
-          <TraceLink id={node.child.trace_id}>Open this trace</TraceLink>
+          <Link to={{ trace: node.child.trace_id }}>Open this trace</Link>
         </p>
       )}
       {node.error && node.kind !== 'trace' && <Failure error={node.error} />}
@@ -112,20 +106,22 @@ function Selected({ node, trace }: { node: Node; trace: Trace }) {
   );
 }
 
-function TraceLink({ id, children }: { id: string; children: string }) {
-  const click = (event: MouseEvent) => {
-    if (event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
-    event.preventDefault();
-    route.go({ trace: id });
-  };
+/** The way from the outermost trace to this one; the parent's id alone while nothing more is known. */
+function Parents({ trace, parents }: { trace: Trace; parents: Summary[] }) {
+  if (parents.length === 0) return <Link to={{ trace: trace.parent_id! }}>{`trace ${trace.parent_id!.slice(0, 8)}`}</Link>;
   return (
-    <a class="link" href={address({ trace: id, filter: route.place.filter })} onClick={click}>
-      {children}
-    </a>
+    <>
+      {parents.map((parent, i) => (
+        <span key={parent.trace_id}>
+          {i > 0 && <span class="faint"> › </span>}
+          <Link to={{ trace: parent.trace_id }}>{parent.name || '(no name)'}</Link>
+        </span>
+      ))}
+    </>
   );
 }
 
-function Head({ trace, now, beside, close }: { trace: Trace; now: number; beside: boolean; close: () => void }) {
+function Head({ trace, parents, now, beside, close }: { trace: Trace; parents: Summary[]; now: number; beside: boolean; close: () => void }) {
   const seconds = trace.status === 'running' ? Math.max(0, (now - Date.parse(trace.started_at)) / 1000) : trace.duration_s;
   const input = trace.prompt_tokens ?? 0;
   const output = trace.completion_tokens ?? 0;
@@ -153,12 +149,13 @@ function Head({ trace, now, beside, close }: { trace: Trace; now: number; beside
           ['Started', <time dateTime={trace.started_at}>{`${absolute(trace.started_at)} · ${ago(trace.started_at, now)}`}</time>],
           ['LLM calls', trace.llm_calls ? integer(trace.llm_calls) : ''],
           ['Tokens', input + output ? `${integer(input)} in, ${integer(output)} out` : ''],
+          ['Cost', trace.cost_usd !== null && trace.cost_usd !== undefined && money(trace.cost_usd)],
           ['Model', models(trace)],
           ['Agent', trace.agent_name],
           ['Function', name && `${name}()`],
-          ['Called by', trace.parent_id && <TraceLink id={trace.parent_id}>{`trace ${trace.parent_id.slice(0, 8)}`}</TraceLink>],
-          ['Session', trace.session_id],
-          ['User', trace.user_id],
+          ['Called by', trace.parent_id && <Parents trace={trace} parents={parents} />],
+          ['Session', trace.session_id && <Link to={{ view: 'traces', filter: { session: trace.session_id }, range: 'all' }}>{trace.session_id}</Link>],
+          ['User', trace.user_id && <Link to={{ view: 'traces', filter: { user: trace.user_id }, range: 'all' }}>{trace.user_id}</Link>],
           ['Tags', array(trace.tags).join(', ')],
           [
             'Id',
@@ -182,11 +179,11 @@ interface Props {
 export function TraceView({ id, summary, beside, close }: Props) {
   // A trace that changes while it is open (it ran, now it has ended) is read again.
   const version = summary ? `${summary.status} ${summary.duration_s} ${summary.llm_calls}` : '';
-  const { trace, children, error } = useTrace(id, version);
+  const { trace, family, truncated, checks, error } = useTrace(id, version);
   const now = useNow();
   const running = trace?.status === 'running';
   const elapsed = trace && running ? Math.max(0, (now - Date.parse(trace.started_at)) / 1000) : 0;
-  const shape = useMemo(() => (trace ? tree(trace, children, elapsed) : null), [trace, children, elapsed]);
+  const shape = useMemo(() => (trace ? tree(trace, family, elapsed) : null), [trace, family, elapsed]);
   useEffect(() => {
     document.title = `${trace ? trace.name : 'Trace'} · Infinium`;
   }, [trace]);
@@ -210,7 +207,7 @@ export function TraceView({ id, summary, beside, close }: Props) {
   const last = shape.nodes.at(-1);
   return (
     <section class="trace" aria-label={`Trace ${trace.name}`} key={id}>
-      <Head trace={trace} now={now} beside={beside} close={close} />
+      <Head trace={trace} parents={above(trace, family)} now={now} beside={beside} close={close} />
       {errors.map((failure, i) => (
         <Failure key={i} error={failure} />
       ))}
@@ -229,7 +226,8 @@ export function TraceView({ id, summary, beside, close }: Props) {
         <Waterfall tree={shape} selected={node.id} select={(step) => route.go({ trace: id, step: step || null }, { replace: true })} />
         <Selected key={node.id} node={node} trace={trace} />
         <div class="rest">
-          {array(trace.scores).length > 0 && <Facts facts={array(trace.scores).map((score) => [score.name ?? 'score', String(score.value ?? ''), score.comment] as Fact)} />}
+          {truncated && <p class="note">This trace belongs to more traces than are shown: the first 1,000 are.</p>}
+          <Judged checks={checks} scores={array(trace.scores)} />
           <details class="raw">
             <summary>Raw record</summary>
             <Code title="Record" text={json(trace)} />

@@ -1,19 +1,24 @@
 // Traces: the list, newest first, filling live.
 import type { RefObject } from 'preact';
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { type Summary, STATUSES } from '../api';
-import { absolute, ago, duration, firstLine, integer, NONE, short, withoutFrame } from '../format';
+import type { Agents } from '../agents';
+import { type Filter, type Summary, STATUSES } from '../api';
+import { absolute, ago, duration, firstLine, integer, money, NONE, short, withoutFrame } from '../format';
 import type { TraceList } from '../list';
-import { Chip } from '../parts/chip';
 import { useNow } from '../parts/clock';
+import { FilterBar } from '../parts/filterbar';
 import { StatusMark } from '../parts/status';
 import { Table } from '../parts/table';
+import { words } from '../range';
 import { address, route } from '../route';
+import type { Numbers } from '../stats';
 import { useStore } from '../store';
+import { FIELDS } from '../suggest';
 import { Guide } from './guide';
+import { Strip } from './strip';
 
 const NARROW = 640; // pixels of the list's own width: below it a row has two lines
-const SAMPLE = 500; // rows that names and the bars' scale are taken from
+const SAMPLE = 500; // rows that the bars' scale is taken from
 const COLUMNS: [string, string][] = [
   ['status', 'Status'],
   ['name', 'Name'],
@@ -21,6 +26,7 @@ const COLUMNS: [string, string][] = [
   ['started', 'Started'],
   ['duration', 'Duration'],
   ['tokens', 'Tokens'],
+  ['cost', 'Cost'],
   ['model', 'Model'],
   ['preview', 'Input → output'],
 ];
@@ -54,7 +60,7 @@ function Row({ trace, now, longest, selected, fresh, index }: { trace: Summary; 
         <StatusMark status={trace.status} />
       </span>
       <span class="c-name" role="cell">
-        <a href={address({ trace: trace.trace_id, filter: route.place.filter })} aria-current={selected ? 'true' : undefined}>
+        <a href={address(route.at({ trace: trace.trace_id }))} aria-current={selected ? 'true' : undefined}>
           {trace.name || '(no name)'}
         </a>
       </span>
@@ -72,6 +78,9 @@ function Row({ trace, now, longest, selected, fresh, index }: { trace: Summary; 
       </span>
       <span class="c-tokens number" role="cell" title={total ? `${integer(trace.prompt_tokens)} in, ${integer(trace.completion_tokens)} out` : undefined}>
         {total ? short(total) : NONE}
+      </span>
+      <span class="c-cost number" role="cell">
+        {money(trace.cost_usd)}
       </span>
       <span class="c-model" role="cell">
         {trace.model ?? NONE}
@@ -97,53 +106,29 @@ function Row({ trace, now, longest, selected, fresh, index }: { trace: Summary; 
   );
 }
 
-function Filters({ list, field }: { list: TraceList; field: RefObject<HTMLInputElement | null> }) {
-  const { filter } = route.place;
-  const names = useMemo(() => [...new Set(list.rows.slice(0, SAMPLE).map((row) => row.name))].sort(), [list.rows]);
-  const set = (change: object) => route.go({ filter: { ...filter, ...change } }, { replace: true });
-  const agent = filter.agent && (list.rows.find((row) => row.agent_id === filter.agent)?.agent_name ?? filter.agent);
-  const named = (event: Event) => {
-    const input = event.currentTarget as HTMLInputElement;
-    const value = input.value.trim();
-    input.value = '';
-    if (value) set({ name: value });
-  };
+function StatusFilter({ filter }: { filter: Filter }) {
   return (
-    <div class="filters" role="search" aria-label="Filter traces">
-      <div class="segments" role="group" aria-label="Status">
-        {[undefined, ...STATUSES].map((status) => (
-          <button type="button" key={status ?? 'all'} aria-pressed={filter.status === status} onClick={() => set({ status })}>
-            {status ? <StatusMark status={status} word /> : 'all'}
-          </button>
-        ))}
-      </div>
-      <label class="field">
-        <span class="unseen">Filter by name</span>
-        <input
-          ref={field}
-          type="search"
-          list="names"
-          placeholder="Name"
-          autocomplete="off"
-          spellcheck={false}
-          onChange={named}
-          onKeyDown={(event) => event.key === 'Enter' && named(event)}
-        />
-        <kbd aria-hidden="true">/</kbd>
-        <datalist id="names">
-          {names.map((name) => (
-            <option key={name} value={name} />
-          ))}
-        </datalist>
-      </label>
-      {filter.name && <Chip name="name" value={filter.name} remove={() => set({ name: undefined })} />}
-      {filter.agent && <Chip name="agent" value={agent!} remove={() => set({ agent: undefined })} />}
+    <div class="segments" role="group" aria-label="Status">
+      {[undefined, ...STATUSES].map((status) => (
+        <button type="button" key={status ?? 'all'} aria-pressed={filter.status === status} onClick={() => route.go({ filter: { ...filter, status } }, { replace: true })}>
+          {status ? <StatusMark status={status} word /> : 'all'}
+        </button>
+      ))}
     </div>
   );
 }
 
-export function Traces({ list, selected, field }: { list: TraceList; selected: string | null; field: RefObject<HTMLInputElement | null> }) {
+interface Props {
+  list: TraceList;
+  numbers: Numbers;
+  agents: Agents;
+  selected: string | null;
+  field: RefObject<HTMLInputElement | null>;
+}
+
+export function Traces({ list, numbers, agents, selected, field }: Props) {
   useStore(list);
+  useStore(agents);
   const now = useNow();
   const scroller = useRef<HTMLDivElement>(null);
   const panel = useRef<HTMLElement>(null);
@@ -173,6 +158,7 @@ export function Traces({ list, selected, field }: { list: TraceList; selected: s
       .sort((a, b) => a - b);
     return Math.max(all[Math.floor(all.length * 0.9)] ?? 0, 1e-6);
   }, [list.rows]);
+  const { filter, range } = route.place;
   const filtered = Object.values(list.filter).some(Boolean);
   const empty = list.loaded && list.rows.length === 0 && list.waiting.size === 0;
   const reveal = () => {
@@ -183,7 +169,16 @@ export function Traces({ list, selected, field }: { list: TraceList; selected: s
 
   return (
     <section class={`traces ${narrow ? 'narrow' : ''}`} ref={panel} aria-label="Traces">
-      <Filters list={list} field={field} />
+      <FilterBar
+        label="Filter traces"
+        field={field}
+        fields={FIELDS}
+        searchable
+        agents={agents.all}
+        agentName={(id) => list.rows.find((row) => row.agent_id === id)?.agent_name ?? agents.name(id)}
+      >
+        <StatusFilter filter={filter} />
+      </FilterBar>
       {list.error && (
         <p class="problem-line" role="alert">
           {list.error}{' '}
@@ -192,9 +187,11 @@ export function Traces({ list, selected, field }: { list: TraceList; selected: s
           </button>
         </p>
       )}
-      {empty && !filtered ? (
-        <Guide />
+      {empty && !filtered && list.nothing ? (
+        <Guide agents={agents} />
       ) : (
+        <>
+        {!(empty && !filtered) && <Strip numbers={numbers} filter={filter} narrow={narrow} />}
         <div class="table-frame">
           {list.waiting.size > 0 && (
             <button type="button" class="waiting-rows" onClick={reveal} data-action="reveal">
@@ -232,13 +229,25 @@ export function Traces({ list, selected, field }: { list: TraceList; selected: s
           />
           {empty && (
             <div class="nothing">
-              <p>No trace matches these filters. New ones that do will appear here.</p>
-              <button type="button" onClick={() => route.go({ filter: {} })}>
-                Clear filters
-              </button>
+              <p>
+                {filtered ? 'No trace matches these filters' : 'No trace began'} in {words(range)}. New ones that do will appear here.
+              </p>
+              <p class="actions">
+                {filtered && (
+                  <button type="button" onClick={() => route.go({ filter: {} })}>
+                    Clear filters
+                  </button>
+                )}
+                {range !== 'all' && (
+                  <button type="button" onClick={() => route.go({ range: 'all' })}>
+                    All time
+                  </button>
+                )}
+              </p>
             </div>
           )}
         </div>
+        </>
       )}
     </section>
   );
