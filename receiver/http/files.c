@@ -16,10 +16,19 @@ const inf_page_file inf_page_files[] = {
 const size_t inf_page_count = 1;
 #endif
 
+/* Addresses of the page's views (ui/src/route.ts): one document, which reads its state out of the address. */
+static bool is_view(const char *url)
+{
+    static const char *const views[] = {"/traces", "/overview", "/agents", "/prompts"};
+    for (size_t i = 0; i < sizeof views / sizeof *views; i++)
+        if (strcmp(url, views[i]) == 0)
+            return true;
+    return strncmp(url, "/traces/", 8) == 0;
+}
+
 static const inf_page_file *find(const char *url)
 {
-    /* The page reads its state out of the address. */
-    const char *path = strncmp(url, "/traces/", 8) == 0 || strcmp(url, "/traces") == 0 ? "/" : url;
+    const char *path = is_view(url) ? "/" : url;
     for (size_t i = 0; i < inf_page_count; i++)
         if (strcmp(inf_page_files[i].path, path) == 0)
             return &inf_page_files[i];

@@ -42,9 +42,9 @@ test('/ goes to the filter, ? lists the keys, and both give the keyboard back', 
   const page = await infinium.page();
   await rows(page).first().waitFor();
   await page.keyboard.press('/');
-  const field = page.getByRole('combobox', { name: 'Filter by name' });
+  const field = page.getByRole('combobox', { name: 'Search and filter' });
   await until(() => field.evaluate((element) => element === document.activeElement), 'the field has the focus');
-  await page.keyboard.type('Risky Operation');
+  await page.keyboard.type('name: Risky Operation');
   await page.keyboard.press('Enter');
   await until(async () => (await rows(page).count()) === 1, 'one trace has this name');
   assert.equal(await field.inputValue(), '');
@@ -57,6 +57,19 @@ test('/ goes to the filter, ? lists the keys, and both give the keyboard back', 
   await page.keyboard.press('j');
   await page.keyboard.press('Enter');
   await page.getByRole('heading', { level: 1, name: 'Risky Operation' }).waitFor();
+  await noProblems(page);
+});
+
+test('t and o go from view to view, and the filters go along', { timeout: TIMEOUT }, async () => {
+  const page = await infinium.page('/?name=Risky+Operation&range=1h');
+  await rows(page).first().waitFor();
+  await page.keyboard.press('o');
+  await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
+  assert.equal(new URL(page.url()).search, '?name=Risky+Operation&range=1h');
+  await page.keyboard.press('t');
+  await rows(page).first().waitFor();
+  assert.equal(path(page), '/');
+  assert.equal(new URL(page.url()).search, '?name=Risky+Operation&range=1h');
   await noProblems(page);
 });
 

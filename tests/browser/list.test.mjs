@@ -71,8 +71,8 @@ test('status, name and agent filter, and the address holds them', { timeout: TIM
   await named.getByText('Content Moderator').first().waitFor();
   assert.equal(new URL(named.url()).search, '');
 
-  const field = page.getByRole('combobox', { name: 'Filter by name' });
-  await field.fill('No Such Name');
+  const field = page.getByRole('combobox', { name: 'Search and filter' });
+  await field.fill('name: No Such Name');
   await field.press('Enter');
   await page.getByText('No trace matches').waitFor();
   await page.getByRole('button', { name: 'Clear filters' }).click();

@@ -4,7 +4,7 @@
 // Environment: INFINIUM or INFINIUM_BIN, the command under test; INFINIUM_CHROMIUM or CHROMIUM, the browser.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -64,17 +64,34 @@ class Receiver {
     this.agent = JSON.parse(printed);
   }
 
-  /** Sends traces as the batch wire does; returns when they are durable. */
-  async send(...traces) {
-    const answer = await fetch(`${this.url}/api/v1/agents/${this.agent.agent_id}/traces`, {
+  /** The answer to traces that an agent sends on the batch wire. */
+  post(agent, secret, traces) {
+    return fetch(`${this.url}/api/v1/agents/${agent}/traces`, {
       method: 'POST',
-      headers: { 'x-agent-id': this.agent.agent_id, 'x-agent-key': this.agent.agent_secret, 'content-type': 'application/x-ndjson' },
+      headers: { 'x-agent-id': agent, 'x-agent-key': secret, 'content-type': 'application/x-ndjson' },
       body: traces.map((trace) => `${JSON.stringify(trace)}\n`).join(''),
     });
+  }
+
+  /** Sends traces; returns when they are durable. */
+  async send(...traces) {
+    const answer = await this.post(this.agent.agent_id, this.agent.agent_secret, traces);
     const body = await answer.json();
     assert.equal(answer.status, 200, JSON.stringify(body));
     assert.deepEqual(body.rejected, [], 'no line is refused');
     return body;
+  }
+
+  /** A request to the API as an administrator's script makes it. */
+  async api(method, path, body) {
+    const authorization = `Bearer ${readFileSync(join(this.data, 'admin.token'), 'utf8').trim()}`;
+    const answer = await fetch(`${this.url}/api/v1${path}`, {
+      method,
+      headers: { authorization, 'content-type': 'application/json' },
+      ...(body && { body: JSON.stringify(body) }),
+    });
+    assert.ok(answer.ok, `${method} ${path}: ${answer.status} ${await answer.clone().text()}`);
+    return answer.status === 204 ? null : answer.json();
   }
 
   async stop() {
