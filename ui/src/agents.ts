@@ -23,6 +23,7 @@ export class Agents extends Store {
   }
 
   name(id: string): string {
-    return this.all.find((agent) => agent.agent_id === id)?.name ?? id;
+    const plain = (one: string) => one.replaceAll('-', '').toLowerCase();
+    return this.all.find((agent) => plain(agent.agent_id) === plain(id))?.name ?? id;
   }
 }

@@ -7,6 +7,8 @@ import { Store } from './store';
 export const COUNTED = ['agent', 'name', 'model'] as const;
 const SOONEST_MS = 4000; // between two reads while traces arrive
 const LATEST_MS = 30_000; // a range that ends now moves on even when nothing arrives
+const EVER = '1970-01-02T00:00:00Z';
+const STEPS = 4; // until the first interval of all time is a small part of what is shown
 const GROUPS = 100; // names, models that are ranked: the most frequent
 
 export type Group = 'name' | 'model' | 'agent';
@@ -27,6 +29,8 @@ export class Numbers extends Store {
   private timer = 0;
   private due = 0;
   private readAt = 0;
+  /** When all time begins: with the first trace. */
+  private began: string | null = null;
 
   /** Shows other numbers; what was shown stays until they are there. */
   show(filter: Filter, range: Range, groups: Group[] = []) {
@@ -37,6 +41,7 @@ export class Numbers extends Store {
     if (key === this.key) return;
     this.key = key;
     this.error = null;
+    this.began = null;
     void this.read();
   }
 
@@ -65,17 +70,33 @@ export class Numbers extends Store {
     this.plan(SOONEST_MS);
   }
 
+  /** The interval in which the first trace began: from a coarse look at all time to finer ones. */
+  private async begin(signal: AbortSignal): Promise<string> {
+    let from = EVER;
+    for (let step = 0; step < STEPS; step++) {
+      const look = await getStats({ ...this.filter, from }, signal);
+      const first = look?.buckets[0];
+      if (!look || !first || Date.parse(first.start) <= Date.parse(from)) break;
+      from = first.start;
+      if (look.interval_s <= 3600) break;
+    }
+    return from === EVER ? new Date(Date.now() - 86_400_000).toISOString() : from;
+  }
+
   private async read() {
     this.request?.abort();
     const request = new AbortController();
     this.request = request;
     this.timer = 0;
     this.readAt = Date.now();
-    const asked = { ...this.filter, ...bounds(this.range) };
+    const { signal } = request;
     try {
+      const limits = bounds(this.range);
+      limits.from ??= this.began ??= await this.begin(signal);
+      const asked = { ...this.filter, ...limits };
       const [data, ...groups] = await Promise.all([
-        getStats(asked, request.signal),
-        ...this.wanted.map((group) => getStats({ ...asked, group, limit: GROUPS }, request.signal)),
+        getStats(asked, signal),
+        ...this.wanted.map((group) => getStats({ ...asked, group, limit: GROUPS }, signal)),
       ]);
       if (request.signal.aborted) return;
       this.data = data ?? null;

@@ -37,6 +37,11 @@ const When = ({ at, now }: { at: string | null | undefined; now: number }) =>
     <span class="faint">{NONE}</span>
   );
 
+type Values = { [name: string]: string };
+type Dated = { revoked: boolean; expires_at?: string | null };
+const inForce = (one: Dated, now: number) => !one.revoked && !(one.expires_at && Date.parse(one.expires_at) <= now);
+const inForceFirst = <T extends Dated>(all: T[], now: number) => [...all.filter((one) => inForce(one, now)), ...all.filter((one) => !inForce(one, now))];
+
 /** A question before something that cannot be taken back. */
 function Ask({ question, close, failed }: { question: Question; close: () => void; failed: (error: Error) => void }) {
   const [overlap, setOverlap] = useState(question.overlap ? 3600 : 0);
@@ -109,7 +114,7 @@ function List({ title, columns, empty, children, form }: { title: string; column
 }
 
 /** A form of one line; `send` gets its values. Empties itself when that went well. */
-function Line({ label, children, verb, send }: { label: string; children: ComponentChildren; verb: string; send: (values: Record<string, string>) => Promise<boolean> }) {
+function Line({ label, children, verb, send }: { label: string; children: ComponentChildren; verb: string; send: (values: Values) => Promise<boolean> }) {
   const [busy, setBusy] = useState(false);
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
@@ -163,9 +168,9 @@ export function AgentsView({ agents }: { agents: Agents }) {
       return false;
     }
   };
-  const newAgent = ({ name }: Record<string, string>) =>
+  const newAgent = ({ name }: Values) =>
     make(createAgent(name!).then(({ agent_id, secret }) => ({ agent: { agent_id, name: name!, created_at: new Date().toISOString(), revoked: false }, secret, fresh: true })));
-  const newKey = ({ role, agent, name, expires }: Record<string, string>) =>
+  const newKey = ({ role, agent, name, expires }: Values) =>
     make(
       createKey({ role: role!, ...(role === 'read' && agent && { agent_id: agent }), ...(name && { name }), ...(Number(expires) && { expires_in_s: Number(expires) }) }).then(({ key }) => ({
         key,
@@ -173,8 +178,8 @@ export function AgentsView({ agents }: { agents: Agents }) {
       })),
     );
 
-  const actions = (what: string, name: string, revoked: boolean, rotate: (overlap: number) => Promise<unknown>, revoke: () => Promise<unknown>) =>
-    revoked ? (
+  const actions = (what: string, name: string, over: boolean, rotate: (overlap: number) => Promise<unknown>, revoke: () => Promise<unknown>) =>
+    over ? (
       <td />
     ) : (
       <td class="row-actions">
@@ -242,7 +247,7 @@ export function AgentsView({ agents }: { agents: Agents }) {
           </Line>
         }
       >
-        {agents.all.map((agent) => (
+        {inForceFirst(agents.all, now).map((agent) => (
           <tr key={agent.agent_id} class={agent.revoked ? 'revoked' : ''}>
             <th scope="row">
               <Link to={{ view: 'traces', filter: { agent: agent.agent_id }, range: 'all' }}>{agent.name}</Link>
@@ -311,10 +316,11 @@ export function AgentsView({ agents }: { agents: Agents }) {
             </Line>
           }
         >
-          {keys.map((key) => {
+          {inForceFirst(keys, now).map((key) => {
             const name = key.name || key.key_id.slice(0, 8);
+            const over = !inForce(key, now);
             return (
-              <tr key={key.key_id} class={key.revoked ? 'revoked' : ''}>
+              <tr key={key.key_id} class={over ? 'revoked' : ''}>
                 <th scope="row">{name}</th>
                 <td data-label="may">{key.role === 'admin' ? 'administer' : key.role}</td>
                 <td data-label="of">{key.agent_id ? agents.name(key.agent_id) : 'all agents'}</td>
@@ -324,11 +330,11 @@ export function AgentsView({ agents }: { agents: Agents }) {
                 <td data-label="last used">
                   <When at={key.last_used_at} now={now} />
                 </td>
-                <td data-label="ends">{key.revoked ? 'revoked' : key.expires_at ? <time dateTime={key.expires_at}>{absolute(key.expires_at).slice(0, 16)}</time> : 'never'}</td>
+                <td data-label="ends">{key.revoked ? 'revoked' : over ? 'ended' : key.expires_at ? <time dateTime={key.expires_at}>{absolute(key.expires_at).slice(0, 16)}</time> : 'never'}</td>
                 {actions(
                   'key',
                   name,
-                  key.revoked,
+                  over,
                   (overlap) => make(rotateKey(key.key_id, overlap).then((answer) => ({ key: answer.key, role: key.role }))),
                   () => revokeKey(key.key_id),
                 )}
