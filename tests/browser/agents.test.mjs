@@ -13,7 +13,7 @@ const ask = async (page, verb) => {
   await page.getByRole('dialog').waitFor({ state: 'detached' });
 };
 /** The text of a code block of the panel that shows a secret. */
-const shown = (page, title) => page.locator('.secret').getByRole('region', { name: title }).innerText();
+const shown = (page, title) => page.locator('.secret').getByRole('region', { name: title, exact: true }).innerText();
 /** Sends a trace; the status that was answered. Keys change within a tenth of a second. */
 const send = async (agent, secret) => (await infinium.receiver.post(agent, secret, [demo.moderator(0)])).status;
 const read = async (key) => (await fetch(`${infinium.receiver.url}/api/v1/traces`, { headers: { authorization: `Bearer ${key}` } })).status;
