@@ -105,6 +105,6 @@ test('the first load is small', { timeout: TIMEOUT }, async () => {
   const answers = [html, ...(await Promise.all(assets.map(get)))];
   const sizes = answers.map((answer) => Number(answer.headers.get('content-length')));
   const total = sizes.reduce((a, b) => a + b);
-  assert.ok(sizes.every((size) => size > 0) && total < 40_000, `${sizes} bytes`);
+  assert.ok(sizes.every((size) => size > 0) && total < 60_000, `${sizes} bytes`);
   for (const answer of answers.slice(1)) assert.match(answer.headers.get('cache-control'), /immutable/);
 });

@@ -152,7 +152,7 @@ export function AgentsView({ agents }: { agents: Agents }) {
   }, []);
   if (!isAdmin())
     return (
-      <section class="manage" aria-label="Agents">
+      <section class="manage" aria-label="Agents and keys">
         <p class="note">Agents and keys are for administrators. The link that “infinium serve” prints logs one in.</p>
       </section>
     );
@@ -222,7 +222,7 @@ export function AgentsView({ agents }: { agents: Agents }) {
     );
 
   return (
-    <section class="manage" aria-label="Agents">
+    <section class="manage" aria-label="Agents and keys">
       {error && (
         <p class="problem-line" role="alert">
           {error}
