@@ -109,6 +109,27 @@ test('new rows wait while the reader has scrolled, older ones load as they scrol
   await noProblems(page);
 });
 
+test('a tab that nobody sees holds no connection, and has caught up when it is seen', { timeout: TIMEOUT }, async () => {
+  const page = await infinium.page();
+  await live(page);
+  const see = (hidden) =>
+    page.evaluate((value) => {
+      Object.defineProperty(document, 'hidden', { configurable: true, get: () => value });
+      document.dispatchEvent(new Event('visibilitychange'));
+    }, hidden);
+  await see(true);
+  const missed = demo.moderator(0);
+  await infinium.receiver.send(missed);
+  await page.waitForTimeout(400);
+  assert.equal(await row(page, missed.trace_id).count(), 0);
+  await see(false);
+  await row(page, missed.trace_id).waitFor();
+  const later = demo.moderator(0);
+  await infinium.receiver.send(later);
+  await row(page, later.trace_id).waitFor();
+  await noProblems(page);
+});
+
 test('a lost connection says so and heals by itself', { timeout: TIMEOUT }, async () => {
   const page = await infinium.page();
   await live(page);

@@ -1,6 +1,7 @@
 // Server-sent events: one stream of summaries. The browser's EventSource resumes by itself (Last-Event-ID) after a
 // broken connection; when it gives up (an error status), we start again. Events are handed over in batches, ten a second
-// and fewer in a flood, so that thousands of traces a second leave the page usable.
+// and fewer in a flood, so that thousands of traces a second leave the page usable. A tab that nobody sees has no stream:
+// browsers open six connections to a host at most, and more tabs than that would wait for each other for ever.
 import { session, type Summary } from './api';
 import { Store } from './store';
 
@@ -18,6 +19,7 @@ export class Live extends Store {
   private timer = 0;
   private attempt = 0;
   private flooded = false;
+  private slept = false;
 
   /** `deliver` gets what changed; `healed` is called when a lost connection is back. */
   constructor(
@@ -28,12 +30,26 @@ export class Live extends Store {
   }
 
   start() {
+    document.addEventListener('visibilitychange', this.seen);
+    if (!document.hidden) this.connect();
+  }
+
+  private seen = () => {
+    if (!document.hidden) return this.source ?? this.connect();
+    this.source?.close();
+    this.source = null;
+    this.slept = true;
+    return null;
+  };
+
+  private connect() {
     this.source?.close();
     const source = new EventSource('/api/v1/events');
     this.source = source;
     source.addEventListener('open', () => {
-      const lost = this.state === 'lost';
+      const lost = this.state === 'lost' || this.slept;
       this.attempt = 0;
+      this.slept = false;
       this.say('live');
       if (lost) this.healed();
     });
@@ -56,14 +72,15 @@ export class Live extends Store {
         if (this.source !== source) return;
         // A session that has ended shows the log-in view (api.ts) instead of knocking for ever.
         session().then(
-          (valid) => valid && this.start(),
-          () => this.start(),
+          (valid) => valid && this.connect(),
+          () => this.connect(),
         );
       }, wait);
     });
   }
 
   stop() {
+    document.removeEventListener('visibilitychange', this.seen);
     this.source?.close();
     this.source = null;
     window.clearTimeout(this.timer);
