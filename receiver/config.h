@@ -61,7 +61,9 @@
     X(CHOICE, log_format, "log-format", "INFINIUM_LOG_FORMAT", "text|json", 0, 0, 1, RELOAD,                           \
       "how the lines of the log on standard error look")                                                               \
     X(CHOICE, log_level, "log-level", "INFINIUM_LOG_LEVEL", "debug|info|warning|error", 1, 0, 3, RELOAD,               \
-      "the least that is logged")
+      "the least that is logged")                                                                                      \
+    X(SWITCH, log_requests, "log-requests", "INFINIUM_LOG_REQUESTS", NULL, false, 0, 0, RELOAD,                        \
+      "log every request: who, method, path without its query, status, time; nothing of what it held")
 /* clang-format on */
 
 #define INF_MIB (1024ull * 1024)

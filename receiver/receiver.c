@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "auth/slow.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "http/tls.h"
 #include "infinium.h"
@@ -150,7 +151,9 @@ int inf_http_reload_tls(inf_receiver *r)
 
 static int start(inf_receiver *r, const inf_serve_options *options, char *message)
 {
-    int rc = use_tls(r, options, message);
+    r->metrics = inf_metrics_new();
+    r->clients = inf_clients_new();
+    int rc = r->metrics && r->clients ? use_tls(r, options, message) : INF_ENOMEM;
     if (rc == 0)
         rc = take_directory(r, options->data_dir, message);
     if (rc == 0)
@@ -197,6 +200,7 @@ int inf_receiver_start(inf_receiver **out, const inf_serve_options *options, cha
         return r ? INF_EINVAL : INF_ENOMEM;
     }
     r->directory.lock = -1;
+    r->started_ns = inf_unix_ns();
     init_locks(r);
     inf_receiver_reload(r, options);
     int rc = start(r, options, message);
@@ -221,6 +225,7 @@ void inf_receiver_stop(inf_receiver *r)
 {
     if (!r)
         return;
+    atomic_store(&r->ending, true);
     inf_http_quiesce(r->http);
     inf_slow_stop(r->slow);
     inf_workers_stop(r->workers);
@@ -235,6 +240,8 @@ void inf_receiver_stop(inf_receiver *r)
     inf_slow_close(r->slow);
     inf_keys_close(r->keys);
     inf_directory_release(&r->directory);
+    inf_metrics_free(r->metrics);
+    inf_clients_free(r->clients);
     pthread_cond_destroy(&r->keeper_work);
     pthread_mutex_destroy(&r->keeper_lock);
     free(r);

@@ -9,8 +9,10 @@
 #include "auth/login.h"
 #include "directory.h"
 #include "ingest/body.h"
+#include "ingest/clients.h"
 #include "ingest/intake.h"
 #include "live/hub.h"
+#include "metrics.h"
 #include "serve.h"
 
 typedef struct inf_http inf_http;
@@ -25,6 +27,8 @@ struct inf_receiver {
     inf_workers *workers;
     inf_slow *slow;
     inf_http *http;
+    inf_metrics *metrics;
+    inf_clients *clients;
     atomic_bool serving; /* `http` is there, for the keeper too */
     char host[256];      /* as it was asked for */
     int port;
@@ -36,6 +40,8 @@ struct inf_receiver {
     char read_token[INF_TOKEN_SIZE];
     char admin_token[INF_TOKEN_SIZE];
     uint64_t recovered;
+    uint64_t started_ns; /* Unix time */
+    atomic_bool ending;
     _Atomic int64_t shutdown_s;
 
     pthread_t keeper; /* housekeeping: agents, the journal's next segment, heartbeats */
@@ -56,6 +62,8 @@ int inf_http_reload_tls(inf_receiver *receiver);
 void inf_http_quiesce(inf_http *http);
 /* Gives back large buffers that are not used any more; to be called ten times a second or so. Any thread. */
 void inf_http_tidy(inf_http *http);
+/* Connections that are open. Any thread. */
+unsigned inf_http_connections(const inf_http *http);
 /* Waits a moment for answers on their way, then closes. Nothing may be suspended any more. */
 void inf_http_stop(inf_http *http);
 /* A reader of bodies for the calling thread until it is given back; NULL without memory. */

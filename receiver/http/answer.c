@@ -3,10 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/json_write.h"
 #include "base/os.h"
 #include "http/answer.h"
 #include "infinium.h"
+#include "logging.h"
 
 const char *inf_request_header(const inf_request *request, const char *name)
 {
@@ -117,6 +119,22 @@ static struct MHD_Response *plain_response(inf_request *request)
     return response;
 }
 
+/* Only what the request was, never what it held: the query may have a token in it. */
+static void log_request(const inf_request *r)
+{
+    const union MHD_ConnectionInfo *peer = MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    inf_logged_request record = {.method = r->method,
+                                 .path = r->url,
+                                 .status = r->status,
+                                 .duration_ns = inf_mono_ns() - r->began_ns,
+                                 .received = r->received,
+                                 .role = inf_role_name(r->access.role),
+                                 .who = r->access.who,
+                                 .agent_id = r->access.role == INF_ROLE_INGEST ? r->access.agent_id : NULL,
+                                 .from = peer ? peer->client_addr : NULL};
+    inf_logging_request(&record);
+}
+
 enum MHD_Result inf_answer_queue(inf_request *request)
 {
     struct MHD_Response *response = request->response;
@@ -130,6 +148,9 @@ enum MHD_Result inf_answer_queue(inf_request *request)
     if (!response)
         return MHD_NO;
     guard(request, response);
+    inf_metrics_request(request->receiver->metrics, request->route, request->status);
+    if (request->began_ns)
+        log_request(request);
     enum MHD_Result result = MHD_queue_response(request->connection, request->status, response);
     MHD_destroy_response(response);
     return result;

@@ -49,6 +49,8 @@ struct inf_request {
     struct MHD_Connection *connection;
     inf_http_loop *loop; /* of the connection */
     const char *url;
+    const char *method;
+    uint64_t began_ns; /* monotonic; 0 when requests are not logged */
     enum inf_phase phase;
     enum inf_route route;
     const inf_route_def *def; /* &inf_routes[route] */

@@ -55,6 +55,11 @@
     X(KEY_ROTATE,   "POST",   "/keys/{key}/rotate",       ADMIN,         INF_SMALL_BODY_MAX,  WORKER, inf_api_key_rotate)  \
     X(KEY_REVOKE,   "DELETE", "/keys/{key}",              ADMIN,         0,                   WORKER, inf_api_key_revoke)  \
     X(AUDIT,        "GET",    "/audit",                   ADMIN,         0,                   WORKER, inf_api_audit)       \
+    /* running it */                                                                                                   \
+    X(HEALTHZ,      "GET",    "//healthz",                OPEN,          0,                   LOOP,   inf_api_healthz)     \
+    X(READYZ,       "GET",    "//readyz",                 OPEN,          0,                   LOOP,   inf_api_readyz)      \
+    X(METRICS,      "GET",    "//metrics",                READ,          0,                   WORKER, inf_api_metrics)     \
+    X(CLIENTS,      "GET",    "/stats/clients",           READ,          0,                   WORKER, inf_api_clients)     \
     /* the page */                                                                                                     \
     X(SESSION,      "GET",    "/session",                 READ,          0,                   WORKER, inf_api_session)     \
     X(LOGOUT,       "DELETE", "/session",                 READ,          0,                   WORKER, inf_api_logout)      \

@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/os.h"
 #include "http/answer.h"
@@ -27,6 +28,7 @@
 #include "http/route.h"
 #include "http/tls.h"
 #include "infinium.h"
+#include "logging.h"
 
 enum {
     CONNECTION_MEMORY = 16 * 1024, /* the library clears it after each request: more costs time, not only memory */
@@ -64,6 +66,7 @@ struct inf_http {
     _Atomic uint64_t bodies; /* bytes reserved for bodies */
     atomic_uint active;      /* requests between their headers and the end of their answer */
     atomic_bool quiet;       /* ending */
+    atomic_uint connections; /* open */
 };
 
 /* ---- requests ---- */
@@ -284,6 +287,8 @@ static bool take_body(inf_http *http, inf_request *r, const char *data, size_t s
 static void begin(inf_http *http, inf_request *r, const char *url, const char *method)
 {
     r->url = url;
+    r->method = method;
+    r->began_ns = inf_logging_requests() ? inf_mono_ns() : 0;
     inf_route_find(r, url, method);
     if (r->refused)
         return;
@@ -457,6 +462,23 @@ static void library_says(void *context, const char *format, va_list args)
     inf_log(INF_LOG_DEBUG, "http: %s", text);
 }
 
+static void connected(void *context, struct MHD_Connection *connection, void **state,
+                      enum MHD_ConnectionNotificationCode code)
+{
+    struct server_loop *loop = context;
+    (void)connection;
+    (void)state;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED)
+        atomic_fetch_add(&loop->http->connections, 1);
+    else
+        atomic_fetch_sub(&loop->http->connections, 1);
+}
+
+unsigned inf_http_connections(const inf_http *http)
+{
+    return atomic_load(&http->connections);
+}
+
 static int start_loop(inf_http *http, unsigned connections)
 {
     struct server_loop *loop = &http->loops[http->loop_count];
@@ -466,10 +488,10 @@ static int start_loop(inf_http *http, unsigned connections)
     unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | (tls ? MHD_USE_TLS : 0);
     struct MHD_Daemon *daemon = MHD_start_daemon(
         flags, 0, NULL, NULL, take, loop, MHD_OPTION_EXTERNAL_LOGGER, library_says, NULL, MHD_OPTION_LISTEN_SOCKET,
-        http->listener, MHD_OPTION_NOTIFY_COMPLETED, completed, loop, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)IDLE_SECONDS, tls ? MHD_OPTION_HTTPS_CERT_CALLBACK2 : MHD_OPTION_END, inf_tls_callback(),
-        MHD_OPTION_HTTPS_PRIORITIES, INF_TLS_PRIORITIES, MHD_OPTION_END);
+        http->listener, MHD_OPTION_NOTIFY_COMPLETED, completed, loop, MHD_OPTION_NOTIFY_CONNECTION, connected, loop,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_LIMIT, connections,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, tls ? MHD_OPTION_HTTPS_CERT_CALLBACK2 : MHD_OPTION_END,
+        inf_tls_callback(), MHD_OPTION_HTTPS_PRIORITIES, INF_TLS_PRIORITIES, MHD_OPTION_END);
     if (!daemon)
         return INF_ESYS;
     int rc = inf_http_loop_start(&loop->loop, daemon);

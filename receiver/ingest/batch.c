@@ -42,6 +42,7 @@ static int take_line(struct batch *b, const char *line, size_t length)
     const char *reason = NULL;
     int status = inf_body_read(b->reader, &source, &trace, &reason);
     if (status != 0) {
+        inf_metrics_refused_body(b->request->receiver->metrics, status);
         if (status == MHD_HTTP_BAD_REQUEST && b->unreadable++ == 0)
             b->why = reason;
         reject(b, reason);
@@ -49,6 +50,7 @@ static int take_line(struct batch *b, const char *line, size_t length)
     }
     int rc = inf_intake_append(b->request->receiver->intake, &trace);
     if (rc == INF_E2BIG) {
+        inf_metrics_refused(b->request->receiver->metrics, INF_REFUSAL_TOO_LARGE);
         reject(b, "the trace is too large for the journal");
         return 0;
     }
@@ -125,6 +127,7 @@ static void answer(struct batch *b)
 void inf_ingest_batch(inf_request *r, inf_worker *worker)
 {
     (void)worker;
+    inf_clients_note(r->receiver->clients, r->agent_id, inf_request_header(r, "Infinium-Counts"), inf_unix_ns());
     if (!inf_ingest_unpack(r, INF_BATCH_MAX_BYTES))
         return;
     if (too_many(r)) {

@@ -28,6 +28,7 @@ struct batch {
     size_t most;
     size_t bytes;
     inf_position end; /* past the last record read, whether it became a row or not */
+    size_t left_out;
     bool any;
 };
 
@@ -53,12 +54,16 @@ struct inf_drain {
     bool woken;
     bool stopping;
     bool abandon; /* stop now: the rest stays in the journal */
+
+    _Atomic uint64_t total_stored, total_duplicates, total_left_out;
+    inf_histogram transactions;
 };
 
 static void clear(struct batch *b)
 {
     b->count = 0;
     b->bytes = 0;
+    b->left_out = 0;
     b->any = false;
 }
 
@@ -79,6 +84,7 @@ static int fill(struct batch *b, inf_journal *journal)
             continue;
         if (inf_ingest_decode(record.payload, record.length, &b->rows[b->count]) < 0) {
             inf_log(INF_LOG_ERROR, "a journal record of %u bytes cannot be read and was left out", record.length);
+            b->left_out++;
             continue;
         }
         b->bytes += record.length;
@@ -103,6 +109,7 @@ static int store_batch(inf_store *store, struct batch *b, uint64_t *fresh)
             if (rc < 0 && trouble_of_one_row(rc)) {
                 inf_log(INF_LOG_ERROR, "a trace cannot be stored and was left out: %s", inf_store_message(store));
                 b->rows[i].duplicate = true;
+                b->left_out++;
                 rc = 0;
             }
         }
@@ -149,11 +156,19 @@ static bool is_due(inf_drain *d, uint64_t began_ns)
     return due || is_full(&d->batch) || inf_mono_ns() - began_ns >= LINGER_NS;
 }
 
+static void add(_Atomic uint64_t *total, uint64_t more)
+{
+    atomic_fetch_add_explicit(total, more, memory_order_relaxed);
+}
+
 static void commit(inf_drain *d)
 {
     uint64_t fresh = 0;
+    size_t unreadable = d->batch.left_out;
+    uint64_t began_ns = inf_mono_ns();
     int rc;
     while ((rc = store_batch(d->store, &d->batch, &fresh)) < 0) {
+        d->batch.left_out = unreadable;
         inf_log_once(&d->trouble, INF_LOG_ERROR,
                      "the store cannot be written (%s): %s; accepted traces wait in the journal", inf_strerror(rc),
                      inf_store_message(d->store));
@@ -163,7 +178,13 @@ static void commit(inf_drain *d)
         pthread_mutex_unlock(&d->lock);
         if (abandon)
             return;
+        fresh = 0;
+        began_ns = inf_mono_ns();
     }
+    inf_histogram_add(&d->transactions, inf_mono_ns() - began_ns);
+    add(&d->total_stored, fresh);
+    add(&d->total_left_out, d->batch.left_out);
+    add(&d->total_duplicates, d->batch.count - fresh - (d->batch.left_out - unreadable));
     if (inf_log_over(&d->trouble))
         inf_log(INF_LOG_WARNING, "the store can be written again");
     rc = inf_journal_ack(d->journal, d->batch.end);
@@ -179,14 +200,33 @@ static void commit(inf_drain *d)
         d->stored(d->context);
 }
 
+/* Of the journal, not yet stored. */
+static uint64_t waiting_bytes(const inf_drain *d, inf_position done)
+{
+    inf_position tail = inf_journal_tail(d->journal);
+    int64_t segments = (int64_t)(tail >> 32) - (int64_t)(done >> 32);
+    int64_t bytes = segments * (int64_t)d->segment_bytes + (int64_t)(uint32_t)tail - (int64_t)(uint32_t)done;
+    return done == 0 || bytes < 0 ? 0 : (uint64_t)bytes;
+}
+
 /* Share of the journal's bound that waits to be stored, 1 at most. */
 static double backlog(const inf_drain *d)
 {
-    inf_position tail = inf_journal_tail(d->journal);
-    int64_t segments = (int64_t)(tail >> 32) - (int64_t)(d->done >> 32);
-    int64_t bytes = segments * (int64_t)d->segment_bytes + (int64_t)(uint32_t)tail - (int64_t)(uint32_t)d->done;
-    double share = (double)bytes / (double)d->max_bytes;
-    return d->done == 0 || share < 0 ? 0 : share < 1 ? share : 1;
+    double share = (double)waiting_bytes(d, d->done) / (double)d->max_bytes;
+    return share < 1 ? share : 1;
+}
+
+void inf_drain_get_stats(inf_drain *d, inf_drain_stats *out)
+{
+    pthread_mutex_lock(&d->lock);
+    inf_position done = d->done;
+    pthread_mutex_unlock(&d->lock);
+    out->stored = atomic_load_explicit(&d->total_stored, memory_order_relaxed);
+    out->duplicates = atomic_load_explicit(&d->total_duplicates, memory_order_relaxed);
+    out->left_out = atomic_load_explicit(&d->total_left_out, memory_order_relaxed);
+    out->waiting_bytes = waiting_bytes(d, done);
+    out->failing = atomic_load_explicit(&d->trouble.said, memory_order_relaxed);
+    out->transactions = &d->transactions;
 }
 
 /* Nanoseconds on a processor, and whether it was taken away since the last question. */

@@ -9,10 +9,21 @@
 #define INF_INGEST_DRAIN_H
 
 #include "directory.h"
+#include "histogram.h"
 #include "journal/journal.h"
 #include "store/store.h"
 
 typedef struct inf_drain inf_drain;
+
+/* Since the start. */
+typedef struct inf_drain_stats {
+    uint64_t stored;        /* traces, new or in a better form */
+    uint64_t duplicates;    /* traces of which the store had an equal or better form */
+    uint64_t left_out;      /* traces or records that can never be stored */
+    uint64_t waiting_bytes; /* of the journal, not yet stored */
+    bool failing;           /* the last transaction failed and is being tried again */
+    const inf_histogram *transactions;
+} inf_drain_stats;
 
 /* Called on the drain's thread after each commit that stored something. */
 typedef void (*inf_drain_stored)(void *context);
@@ -25,6 +36,7 @@ int inf_drain_start(inf_drain **out, inf_journal *journal, uint64_t max_bytes, u
 void inf_drain_wake(inf_drain *drain);
 /* Waits until everything up to `position` is in the store. 0 or INF_ETIMEDOUT. Any thread. */
 int inf_drain_wait(inf_drain *drain, inf_position position, int timeout_ms);
+void inf_drain_get_stats(inf_drain *drain, inf_drain_stats *out);
 /* Everything appended so far is stored (timeout_ms at most), then the thread ends. NULL is allowed. */
 void inf_drain_stop(inf_drain *drain, int timeout_ms);
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/os.h"
 #include "infinium.h"
@@ -21,6 +22,9 @@ struct inf_intake {
     _Atomic uint64_t appended; /* the furthest record's end */
     inf_log_cause trouble;     /* syncing */
     inf_log_cause cramped;     /* growing */
+    atomic_bool full;          /* the last append found no room */
+    uint64_t max_bytes;
+    inf_histogram commits;
 
     pthread_t thread;
     pthread_mutex_t lock;
@@ -41,7 +45,9 @@ static void raise_to(_Atomic uint64_t *place, uint64_t value)
 static int make_durable(inf_intake *in)
 {
     uint64_t upto = atomic_load(&in->appended);
+    uint64_t began_ns = inf_mono_ns();
     int rc = inf_journal_sync(in->journal);
+    inf_histogram_add(&in->commits, inf_mono_ns() - began_ns);
     if (rc < 0) {
         inf_log_once(&in->trouble, INF_LOG_ERROR, "the journal cannot be synced: %s", inf_strerror(rc));
         return rc;
@@ -90,6 +96,7 @@ int inf_intake_open(inf_intake **out, inf_directory *directory, uint64_t max_byt
     pthread_mutex_init(&in->lock, NULL);
     pthread_cond_init(&in->work, NULL);
     max_bytes = max_bytes ? max_bytes : DEFAULT_MAX_BYTES;
+    in->max_bytes = max_bytes;
     inf_journal_options options = {.dir = directory->journal, .segment_bytes = SEGMENT_BYTES, .max_bytes = max_bytes};
     int rc = inf_journal_open(&in->journal, &options);
     if (rc == 0)
@@ -113,6 +120,9 @@ int inf_intake_append(inf_intake *in, const inf_store_put *trace)
     int rc = inf_journal_append(in->journal, INF_RECORD_INGEST, head, length, trace->body, trace->body_length, &end);
     if (rc == 0)
         raise_to(&in->appended, end);
+    /* read before it is written: it is the same for all threads nearly always */
+    if (atomic_load_explicit(&in->full, memory_order_relaxed) != (rc == INF_EFULL))
+        atomic_store_explicit(&in->full, rc == INF_EFULL, memory_order_relaxed);
     return rc;
 }
 
@@ -130,6 +140,18 @@ int inf_intake_commit(inf_intake *in, inf_waiter *first, inf_waiter *last)
     if (idle)
         pthread_cond_signal(&in->work);
     return rc;
+}
+
+void inf_intake_get_stats(inf_intake *in, inf_intake_stats *out)
+{
+    inf_journal_get_stats(in->journal, &out->journal);
+    inf_drain_get_stats(in->drain, &out->drain);
+    out->journal_max_bytes = in->max_bytes;
+    out->full = atomic_load_explicit(&in->full, memory_order_relaxed) &&
+                out->journal.bytes + SEGMENT_BYTES > in->max_bytes; /* it may have been emptied since */
+    out->unsynced = atomic_load_explicit(&in->trouble.said, memory_order_relaxed);
+    out->cramped = atomic_load_explicit(&in->cramped.said, memory_order_relaxed);
+    out->commits = &in->commits;
 }
 
 void inf_intake_catch_up(inf_intake *in)

@@ -16,6 +16,18 @@ typedef struct inf_waiter {
     void (*done)(struct inf_waiter *waiter, int rc);
 } inf_waiter;
 
+/* Since the start. */
+typedef struct inf_intake_stats {
+    inf_journal_stats journal;
+    uint64_t journal_max_bytes;
+    bool full;     /* the last append was refused for the journal's bound, and there still is no room */
+    bool unsynced; /* the last sync failed */
+    bool cramped;  /* the journal cannot grow */
+    const inf_histogram *commits;
+    inf_drain_stats drain;
+} inf_intake_stats;
+void inf_intake_get_stats(inf_intake *intake, inf_intake_stats *out);
+
 /* `stored` and `wants_care` (time for inf_intake_maintain()) are called with `context`, from any thread, and are quick.
  */
 int inf_intake_open(inf_intake **out, inf_directory *directory, uint64_t max_bytes, inf_drain_stored stored,

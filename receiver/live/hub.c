@@ -384,6 +384,14 @@ void inf_hub_cut(inf_hub *hub)
     pthread_mutex_unlock(&hub->lock);
 }
 
+unsigned inf_hub_viewers(inf_hub *hub)
+{
+    pthread_mutex_lock(&hub->lock);
+    unsigned count = hub->count;
+    pthread_mutex_unlock(&hub->lock);
+    return count;
+}
+
 void inf_hub_stop(inf_hub *hub)
 {
     if (!hub || !hub->started)

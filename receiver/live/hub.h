@@ -26,6 +26,9 @@ int inf_hub_view(inf_hub *hub, inf_store *store, inf_http_loop *loop, struct MHD
 /* Ends what everybody is viewing, because somebody may not any more; whoever still may asks again at once. */
 void inf_hub_cut(inf_hub *hub);
 
+/* Who looks. Any thread. */
+unsigned inf_hub_viewers(inf_hub *hub);
+
 /* Ends every viewer's answer. Afterwards no connection is suspended by the hub. */
 void inf_hub_stop(inf_hub *hub);
 /* Once the HTTP server has ended. NULL is allowed. */
