@@ -76,6 +76,11 @@ static const struct row rows[] = {
     {"KEY_REVOKE", "/api/v1/keys/%K", NULL, ADMINS_CHANGE(204)},
     {"AUDIT", "/api/v1/audit", NULL, ADMINS(200)},
 
+    {"HEALTHZ", "/healthz", NULL, EVERYBODY(200)},
+    {"READYZ", "/readyz", NULL, EVERYBODY(200)},
+    {"METRICS", "/metrics", NULL, {401, 401, 401, 401, 401, 403, 403, 200, 200, 200, 200, 401, 401}},
+    {"CLIENTS", "/api/v1/stats/clients", NULL, READERS(200, 200)},
+
     {"SESSION", "/api/v1/session", NULL, READERS(200, 200)},
     {"LOGOUT", "/api/v1/session", NULL, {401, 401, 401, 401, 401, 400, 400, 400, 400, 204, 403, 401, 401}},
     {"OPENAPI", "/api/v1/openapi.json", NULL, EVERYBODY(200)},
