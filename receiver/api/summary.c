@@ -10,9 +10,30 @@ static const char *const status_names[] = {"running", "ok", "error", "interrupte
 
 /* The keys that the summary gives a whole trace; a body's own members of these names are not repeated. */
 static const char *const summary_keys[] = {
-    "trace_id",      "parent_id",      "agent_id",      "agent_name",        "name",  "status",     "started_at",
-    "duration_s",    "llm_calls",      "prompt_tokens", "completion_tokens", "model", "error_type", "error_message",
-    "input_preview", "output_preview", "received_at",
+    "trace_id",
+    "parent_id",
+    "agent_id",
+    "agent_name",
+    "name",
+    "status",
+    "started_at",
+    "duration_s",
+    "llm_calls",
+    "prompt_tokens",
+    "completion_tokens",
+    "model",
+    "error_type",
+    "error_message",
+    "input_preview",
+    "output_preview",
+    "received_at",
+    "tags",
+    "session_id",
+    "user_id",
+    "cached_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+    "cost_usd",
 };
 
 const char *inf_status_name(uint8_t status)
@@ -32,6 +53,12 @@ static void text(inf_json_writer *w, const char *key, const char *value)
 {
     inf_json_key(w, key);
     inf_json_put_text(w, value);
+}
+
+static void number(inf_json_writer *w, const char *key, int64_t value)
+{
+    inf_json_key(w, key);
+    inf_json_put_i64(w, value);
 }
 
 static void time_of(inf_json_writer *w, const char *key, uint64_t ns)
@@ -57,17 +84,26 @@ static void members(inf_json_writer *w, const inf_summary *m)
     time_of(w, "started_at", m->started_ns);
     inf_json_key(w, "duration_s");
     inf_json_put_double(w, (double)m->duration_ns / 1e9);
-    inf_json_key(w, "llm_calls");
-    inf_json_put_i64(w, m->llm_calls);
-    inf_json_key(w, "prompt_tokens");
-    inf_json_put_i64(w, m->prompt_tokens);
-    inf_json_key(w, "completion_tokens");
-    inf_json_put_i64(w, m->completion_tokens);
+    number(w, "llm_calls", m->llm_calls);
+    number(w, "prompt_tokens", m->prompt_tokens);
+    number(w, "completion_tokens", m->completion_tokens);
     text(w, "model", m->model);
     text(w, "error_type", m->error_type);
     text(w, "error_message", m->error_message);
     text(w, "input_preview", m->input_preview);
     text(w, "output_preview", m->output_preview);
+    number(w, "cached_tokens", m->cached_tokens);
+    number(w, "cache_write_tokens", m->cache_write_tokens);
+    number(w, "reasoning_tokens", m->reasoning_tokens);
+    inf_json_key(w, "cost_usd");
+    if (m->cost_nano_usd < 0)
+        inf_json_put_text(w, NULL);
+    else
+        inf_json_put_double(w, (double)m->cost_nano_usd / 1e9);
+    text(w, "session_id", m->session_id);
+    text(w, "user_id", m->user_id);
+    inf_json_key(w, "tags");
+    inf_json_put_raw(w, m->tags ? m->tags : "[]", m->tags ? strlen(m->tags) : 2);
 }
 
 void inf_summary_write(inf_json_writer *w, const inf_summary *summary)

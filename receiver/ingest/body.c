@@ -13,7 +13,14 @@
 #include "infinium.h"
 #include "ingest/body.h"
 
-enum { TEXTS_SIZE = 16 * 1024, NAME_CHARS = 500, MESSAGE_CHARS = 500, PREVIEW_CHARS = 200, SHORT_CHARS = 100 };
+enum {
+    TEXTS_SIZE = 24 * 1024,
+    NAME_CHARS = 500,
+    MESSAGE_CHARS = 500,
+    PREVIEW_CHARS = 200,
+    SHORT_CHARS = 100,
+    TAG_CHARS = 200
+};
 
 #define SECOND 1000000000ull
 
@@ -37,6 +44,8 @@ struct reading {
     int64_t step_calls;
     int64_t step_prompt;
     int64_t step_completion;
+    int64_t usage_cached, usage_cache_write, usage_reasoning;
+    int64_t step_cached, step_cache_write, step_reasoning;
     const char *usage_model;
     const char *step_model;
     const char *step_error_type;
@@ -47,6 +56,7 @@ int inf_body_reader_init(inf_body_reader *reader)
 {
     memset(reader, 0, sizeof *reader);
     inf_buf_init(&reader->merged, INF_BODY_MAX + 8192);
+    inf_buf_init(&reader->tags, 8 * INF_STORE_TAGS_MAX);
     reader->body = inf_json_new();
     reader->extra = inf_json_new();
     reader->texts = inf_os.malloc(TEXTS_SIZE);
@@ -61,6 +71,7 @@ void inf_body_reader_free(inf_body_reader *reader)
     inf_json_free(reader->body);
     inf_json_free(reader->extra);
     inf_buf_free(&reader->merged);
+    inf_buf_free(&reader->tags);
     inf_os.free(reader->texts);
     memset(reader, 0, sizeof *reader);
 }
@@ -153,6 +164,9 @@ static void read_steps(struct reading *r, inf_json_value steps)
                 r->step_calls++;
                 r->step_prompt += member_count(step.value, "prompt_tokens");
                 r->step_completion += member_count(step.value, "completion_tokens");
+                r->step_cached += member_count(step.value, "cached_tokens");
+                r->step_cache_write += member_count(step.value, "cache_write_tokens");
+                r->step_reasoning += member_count(step.value, "reasoning_tokens");
                 if (!r->step_model)
                     r->step_model = keep_member(r->reader, step.value, "model", SHORT_CHARS);
             }
@@ -169,6 +183,9 @@ static void read_usage(struct reading *r, inf_json_value usage)
     r->usage_model = keep_member(r->reader, usage, "model", SHORT_CHARS);
     r->usage_prompt = member_count(usage, "prompt_tokens");
     r->usage_completion = member_count(usage, "completion_tokens");
+    r->usage_cached = member_count(usage, "cached_tokens");
+    r->usage_cache_write = member_count(usage, "cache_write_tokens");
+    r->usage_reasoning = member_count(usage, "reasoning_tokens");
     int64_t n;
     if (inf_json_get_i64(usage, "api_calls_count", &n) && n >= 0 && n <= INT32_MAX)
         r->api_calls = n;
@@ -189,6 +206,38 @@ static void read_status(struct reading *r, inf_json_value value)
             r->summary->status = i;
         }
     }
+}
+
+/* The tags as JSON text again: strings only, none twice, as many as there is room for. */
+static void read_tags(struct reading *r, inf_json_value value)
+{
+    inf_body_reader *reader = r->reader;
+    inf_buf *tags = &reader->tags;
+    if (inf_json_type(value) != INF_JSON_ARRAY || r->summary->tags)
+        return;
+    inf_buf_reset(tags);
+    inf_json_writer w = inf_json_writer_on(tags);
+    inf_json_begin_array(&w);
+    inf_json_iterator i = inf_json_iterate(value);
+    bool any = false;
+    while (inf_json_next(&i)) {
+        size_t before = tags->length;
+        bool comma = w.comma;
+        const char *text;
+        size_t length;
+        if (!inf_json_as_string(i.value, &text, &length) || length == 0)
+            continue;
+        inf_json_put_string(&w, text, inf_utf8_cut(text, length, TAG_CHARS));
+        if (tags->length + 1 > INF_STORE_TAGS_MAX) {
+            tags->length = before;
+            w.comma = comma;
+            break;
+        }
+        any = true;
+    }
+    inf_json_end_array(&w);
+    if (any && !tags->error)
+        r->summary->tags = keep(reader, (const char *)tags->data, tags->length, INF_STORE_TAGS_MAX);
 }
 
 static void read_id(struct reading *r, inf_json_value value)
@@ -235,6 +284,12 @@ static void read_member(struct reading *r, const char *key, size_t key_length, i
         }
     } else if (IS("status")) {
         read_status(r, value);
+    } else if (IS("session_id") && !m->session_id) {
+        m->session_id = keep_string(r->reader, value, TAG_CHARS);
+    } else if (IS("user_id") && !m->user_id) {
+        m->user_id = keep_string(r->reader, value, TAG_CHARS);
+    } else if (IS("tags")) {
+        read_tags(r, value);
     } else if (IS("trace_id")) {
         read_id(r, value);
     } else if (IS("parent_id")) {
@@ -317,6 +372,10 @@ static void fill_in(struct reading *r, const inf_body_source *source)
     m->llm_calls = r->api_calls >= 0 ? r->api_calls : r->usage_calls > 0 ? r->usage_calls : r->step_calls;
     m->prompt_tokens = r->usage_prompt > 0 ? r->usage_prompt : r->step_prompt;
     m->completion_tokens = r->usage_completion > 0 ? r->usage_completion : r->step_completion;
+    m->cached_tokens = r->usage_cached > 0 ? r->usage_cached : r->step_cached;
+    m->cache_write_tokens = r->usage_cache_write > 0 ? r->usage_cache_write : r->step_cache_write;
+    m->reasoning_tokens = r->usage_reasoning > 0 ? r->usage_reasoning : r->step_reasoning;
+    m->cost_nano_usd = -1;
     m->model = r->usage_model ? r->usage_model : r->step_model;
     if (!r->has_id && source->key && *source->key)
         id_from_key(source->agent_id, source->key, m->trace_id);

@@ -14,7 +14,8 @@ typedef struct inf_body_reader {
     inf_json *body;
     inf_json *extra;
     inf_buf merged; /* the body with the extra members in it */
-    char *texts;    /* what the summary points into */
+    inf_buf tags;
+    char *texts; /* what the summary points into */
     size_t texts_used;
 } inf_body_reader;
 

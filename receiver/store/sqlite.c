@@ -139,6 +139,7 @@ int inf_store_open(inf_store **out, const char *dir, unsigned flags)
     inf_store *store = calloc(1, sizeof *store);
     if (!store)
         return INF_ENOMEM;
+    inf_buf_init(&store->text, 2 * INF_STORE_BODY_MAX);
     store->read_only = (flags & INF_STORE_READ_ONLY) != 0;
     int rc = make_file(store, dir, path, flags);
     if (rc == 0) {
@@ -160,5 +161,7 @@ void inf_store_close(inf_store *store)
     ZSTD_freeDCtx(store->decompressor);
     free(store->texts);
     free(store->scratch);
+    inf_json_free(store->json);
+    inf_buf_free(&store->text);
     free(store);
 }

@@ -5,8 +5,18 @@
 #include <sqlite3.h>
 #include <zstd.h>
 
+#include "base/buf.h"
+#include "base/json_read.h"
 #include "infinium.h"
 #include "store/store.h"
+
+/* The columns of a summary, in the order that inf_sqlite_summary() reads them (sqlite_read.c). */
+#define INF_SQLITE_SUMMARY_COLUMNS                                                                                     \
+    "t.id, t.parent_id, t.agent_id, a.name, t.name, t.status, t.started_ns, t.duration_ns, t.received_ns, "            \
+    "t.llm_calls, t.prompt_tokens, t.completion_tokens, t.model, t.error_type, t.error_message, t.input_preview, "     \
+    "t.output_preview, t.seq, t.cached_tokens, t.cache_write_tokens, t.reasoning_tokens, t.cost_nano_usd, "            \
+    "t.session_id, t.user_id, t.tags "
+#define INF_SQLITE_AGENT "LEFT JOIN agents a ON a.id = t.agent_id "
 
 /* Statements that are prepared once and kept. */
 #define INF_STORE_STATEMENTS(X)                                                                                        \
@@ -20,15 +30,22 @@
     X(BODY_DELETE, "DELETE FROM bodies WHERE seq = ?1")                                                                \
     X(TRACE_INSERT, "INSERT INTO traces(seq, id, parent_id, agent_id, name, status, started_ns, duration_ns, "         \
                     "received_ns, llm_calls, prompt_tokens, completion_tokens, model, error_type, error_message, "     \
-                    "input_preview, output_preview) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,"    \
-                    "?17)")                                                                                            \
+                    "input_preview, output_preview, cached_tokens, cache_write_tokens, reasoning_tokens, "             \
+                    "cost_nano_usd, session_id, user_id, tags) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,"     \
+                    "?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24)")                                                    \
+    X(TAG_INSERT, "INSERT OR IGNORE INTO tags(tag, started_ns, id, seq) VALUES(?1, ?2, ?3, ?4)")                       \
+    X(TAG_DELETE, "DELETE FROM tags WHERE tag = ?1 AND started_ns = ?2 AND id = ?3")                                   \
     X(BODY_INSERT, "INSERT INTO bodies(seq, encoding, length, body) VALUES(?1, ?2, ?3, ?4)")                           \
     X(BODY_GET, "SELECT encoding, length, body FROM bodies WHERE seq = ?1")                                            \
+    X(ROW_GET, "SELECT " INF_SQLITE_SUMMARY_COLUMNS "FROM traces t " INF_SQLITE_AGENT "WHERE t.seq = ?1")              \
+    X(WORDS_ADD, "INSERT INTO words(rowid, text) VALUES(?1, ?2)")                                                     \
+    X(WORDS_REMOVE, "INSERT INTO words(words, rowid, text) VALUES('delete', ?1, ?2)")                                 \
     X(AGENT_ADD, "INSERT INTO agents(id, name, created_ns, revoked_ns, salt, hash, iterations) "                       \
                  "VALUES(?1, ?2, ?3, NULL, ?4, ?5, ?6)")                                                               \
     X(AGENT_REVOKE, "UPDATE agents SET revoked_ns = coalesce(revoked_ns, ?2) WHERE id = ?1")                           \
-    X(AGENT_LIST, "SELECT id, name, created_ns, revoked_ns IS NOT NULL, salt, hash, iterations, last_used_ns FROM agents "           \
-                  "ORDER BY created_ns, rowid")                                                                        \
+    X(AGENT_LIST,                                                                                                      \
+      "SELECT id, name, created_ns, revoked_ns IS NOT NULL, salt, hash, iterations, last_used_ns FROM agents "         \
+      "ORDER BY created_ns, rowid")                                                                                    \
     X(DATA_VERSION, "PRAGMA data_version")                                                                             \
     X(TOKEN_ADD, "INSERT INTO tokens(digest, kind, expires_ns) VALUES(?1, ?2, ?3)")                                    \
     X(TOKEN_PURGE, "DELETE FROM tokens WHERE expires_ns <= ?1")                                                        \
@@ -50,6 +67,8 @@ struct inf_store {
     ZSTD_DCtx *decompressor;
     void *scratch; /* a compressed body */
     size_t scratch_size;
+    inf_json *json; /* made when first needed */
+    inf_buf text;   /* what is searched of a trace */
     bool read_only;
     char message[256];
 };
@@ -67,10 +86,30 @@ int inf_sqlite_prepare(inf_store *store, sqlite3_stmt **out, const char *sql);
 /* Makes or upgrades the schema (sqlite_schema.c). */
 int inf_sqlite_migrate(inf_store *store);
 
-/* The columns of a summary, in the order that inf_sqlite_summary() reads them (sqlite_read.c). */
-#define INF_SQLITE_SUMMARY_COLUMNS                                                                                     \
-    "t.id, t.parent_id, t.agent_id, a.name, t.name, t.status, t.started_ns, t.duration_ns, t.received_ns, "            \
-    "t.llm_calls, t.prompt_tokens, t.completion_tokens, t.model, t.error_type, t.error_message, t.input_preview, "     \
-    "t.output_preview, t.seq FROM traces t LEFT JOIN agents a ON a.id = t.agent_id "
+/* Reads the columns above; the texts are the statement's. */
+void inf_sqlite_summary(sqlite3_stmt *statement, inf_summary *out);
+/* Steps through rows of such columns, at most `limit`; *last gets the last one handed out, *more whether there is one
+ * more. */
+int inf_sqlite_walk(inf_store *store, sqlite3_stmt *statement, int limit, inf_store_row row, void *context,
+                    inf_summary *last, bool *more);
+
+/* What a reader typed as an FTS5 query: every word quoted, all of them required (sqlite_search.c). 0: no words in it.
+ */
+size_t inf_search_query(const char *text, char *out, size_t size);
+/* A trace that has ended, in the index of words. Removing needs what was there when it was added. */
+int inf_sqlite_words_add(inf_store *store, uint64_t sequence, const inf_summary *m, const void *body, size_t length);
+int inf_sqlite_words_remove(inf_store *store, uint64_t sequence, const inf_summary *m, const void *body, size_t length);
+
+/* One trace's rows, all of them (sqlite_row.c); inside a transaction. */
+int inf_sqlite_row_insert(inf_store *store, const inf_store_put *row, uint64_t sequence);
+int inf_sqlite_row_remove(inf_store *store, uint64_t sequence);
+/* The summary and the body of a sequence number; the texts are the handle's, the body is the caller's (free). */
+int inf_sqlite_row_get(inf_store *store, uint64_t sequence, inf_summary *summary);
+int inf_sqlite_body_get(inf_store *store, uint64_t sequence, char **body, size_t *length);
+/* Calls `each` for every tag; ends with its first negative answer. */
+int inf_sqlite_each_tag(inf_store *store, const inf_summary *m,
+                        int (*each)(inf_store *store, const inf_summary *m, uint64_t sequence, const char *tag,
+                                    size_t length),
+                        uint64_t sequence);
 
 #endif

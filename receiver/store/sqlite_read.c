@@ -1,4 +1,4 @@
-/* Reading traces: lists by key set (started_ns, id), one trace, what changed. */
+/* Reading traces: one with its body, those inside another, what changed, what an id's beginning may mean. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +20,7 @@ static const char *text(sqlite3_stmt *s, int column)
     return (const char *)sqlite3_column_text(s, column);
 }
 
-static void read_summary(sqlite3_stmt *s, inf_summary *out)
+void inf_sqlite_summary(sqlite3_stmt *s, inf_summary *out)
 {
     copy_id(out->trace_id, s, 0);
     copy_id(out->parent_id, s, 1);
@@ -40,76 +40,18 @@ static void read_summary(sqlite3_stmt *s, inf_summary *out)
     out->input_preview = text(s, 15);
     out->output_preview = text(s, 16);
     out->sequence = (uint64_t)sqlite3_column_int64(s, 17);
-}
-
-/* A cursor is the last row's key: 16 hexadecimal digits of started_ns, 32 of the id. */
-static bool read_cursor(const char *cursor, uint64_t *started_ns, uint8_t id[16])
-{
-    uint8_t bytes[24];
-    if (strlen(cursor) != 48)
-        return false;
-    for (int i = 0; i < 24; i++) {
-        unsigned value = 0;
-        for (int k = 0; k < 2; k++) {
-            char c = cursor[2 * i + k];
-            int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-            if (digit < 0)
-                return false;
-            value = value * 16 + (unsigned)digit;
-        }
-        bytes[i] = (uint8_t)value;
-    }
-    *started_ns = 0;
-    for (int i = 0; i < 8; i++)
-        *started_ns = *started_ns << 8 | bytes[i];
-    memcpy(id, bytes + 8, 16);
-    return *started_ns <= INT64_MAX;
-}
-
-static void write_cursor(char out[INF_STORE_CURSOR_SIZE], const inf_summary *last)
-{
-    int n = snprintf(out, INF_STORE_CURSOR_SIZE, "%016" PRIx64, last->started_ns);
-    for (int i = 0; i < 16; i++)
-        n += snprintf(out + n, INF_STORE_CURSOR_SIZE - (size_t)n, "%02x", last->trace_id[i]);
-}
-
-/* The WHERE of a filter. The status is written out, and the partial index's own condition with it, word for word: only
- * so can the index be chosen. */
-static void where(char *sql, size_t size, const inf_store_filter *f, bool paged)
-{
-    size_t n = strlen(sql);
-    n += (size_t)snprintf(sql + n, size - n, " WHERE 1");
-    if (f->agent_id)
-        n += (size_t)snprintf(sql + n, size - n, " AND t.agent_id = ?1");
-    if (f->name)
-        n += (size_t)snprintf(sql + n, size - n, " AND t.name = ?2");
-    if (f->status >= 0 && f->status != INF_STATUS_OK)
-        n += (size_t)snprintf(sql + n, size - n, " AND t.status <> 1");
-    if (f->status >= 0)
-        n += (size_t)snprintf(sql + n, size - n, " AND t.status = %d", f->status);
-    if (f->from_ns)
-        n += (size_t)snprintf(sql + n, size - n, " AND t.started_ns >= ?3");
-    if (f->to_ns)
-        n += (size_t)snprintf(sql + n, size - n, " AND t.started_ns < ?4");
-    if (paged)
-        snprintf(sql + n, size - n, " AND (t.started_ns, t.id) < (?5, ?6)");
-}
-
-static void bind_filter(sqlite3_stmt *s, const inf_store_filter *f)
-{
-    if (f->agent_id)
-        sqlite3_bind_blob(s, 1, f->agent_id, 16, SQLITE_STATIC);
-    if (f->name)
-        sqlite3_bind_text(s, 2, f->name, -1, SQLITE_STATIC);
-    if (f->from_ns)
-        sqlite3_bind_int64(s, 3, f->from_ns > INT64_MAX ? INT64_MAX : (sqlite3_int64)f->from_ns);
-    if (f->to_ns)
-        sqlite3_bind_int64(s, 4, f->to_ns > INT64_MAX ? INT64_MAX : (sqlite3_int64)f->to_ns);
+    out->cached_tokens = sqlite3_column_int64(s, 18);
+    out->cache_write_tokens = sqlite3_column_int64(s, 19);
+    out->reasoning_tokens = sqlite3_column_int64(s, 20);
+    out->cost_nano_usd = sqlite3_column_int64(s, 21);
+    out->session_id = text(s, 22);
+    out->user_id = text(s, 23);
+    out->tags = text(s, 24);
 }
 
 /* Steps through `s`, at most `limit` rows; *last gets the key of the last one handed out. */
-static int walk(inf_store *store, sqlite3_stmt *s, int limit, inf_store_row row, void *context, inf_summary *last,
-                bool *more)
+int inf_sqlite_walk(inf_store *store, sqlite3_stmt *s, int limit, inf_store_row row, void *context, inf_summary *last,
+                    bool *more)
 {
     int step = SQLITE_DONE;
     int given = 0;
@@ -118,63 +60,13 @@ static int walk(inf_store *store, sqlite3_stmt *s, int limit, inf_store_row row,
             *more = true;
             return 0;
         }
-        read_summary(s, last);
+        inf_sqlite_summary(s, last);
         given++;
         int rc = row(context, last);
         if (rc != 0)
             return rc;
     }
     return step == SQLITE_DONE ? 0 : inf_sqlite_error(store, step);
-}
-
-int inf_store_list(inf_store *store, const inf_store_filter *filter, inf_store_row row, void *context,
-                   char next_cursor[INF_STORE_CURSOR_SIZE])
-{
-    uint64_t started_ns = 0;
-    uint8_t id[16];
-    bool paged = filter->cursor && *filter->cursor;
-    if (next_cursor)
-        next_cursor[0] = 0;
-    if (paged && !read_cursor(filter->cursor, &started_ns, id))
-        return INF_EINVAL;
-
-    char sql[1024] = "SELECT " INF_SQLITE_SUMMARY_COLUMNS;
-    where(sql, sizeof sql, filter, paged);
-    size_t n = strlen(sql);
-    snprintf(sql + n, sizeof sql - n, " ORDER BY t.started_ns DESC, t.id DESC LIMIT ?7");
-    sqlite3_stmt *s;
-    int rc = inf_sqlite_prepare(store, &s, sql);
-    if (rc < 0)
-        return rc;
-    int limit = filter->limit > 0 ? filter->limit : 50;
-    bind_filter(s, filter);
-    if (paged) {
-        sqlite3_bind_int64(s, 5, (sqlite3_int64)started_ns);
-        sqlite3_bind_blob(s, 6, id, 16, SQLITE_STATIC);
-    }
-    sqlite3_bind_int64(s, 7, (sqlite3_int64)limit + 1);
-    inf_summary last = {0};
-    bool more = false;
-    rc = walk(store, s, limit, row, context, &last, &more);
-    if (more && next_cursor)
-        write_cursor(next_cursor, &last);
-    sqlite3_finalize(s);
-    return rc;
-}
-
-int64_t inf_store_count(inf_store *store, const inf_store_filter *filter)
-{
-    char sql[512] = "SELECT count(*) FROM traces t";
-    where(sql, sizeof sql, filter, false);
-    sqlite3_stmt *s;
-    int rc = inf_sqlite_prepare(store, &s, sql);
-    if (rc < 0)
-        return rc;
-    bind_filter(s, filter);
-    int step = sqlite3_step(s);
-    int64_t count = step == SQLITE_ROW ? sqlite3_column_int64(s, 0) : inf_sqlite_error(store, step);
-    sqlite3_finalize(s);
-    return count;
 }
 
 static int read_body(inf_store *store, sqlite3_stmt *s, char **body, size_t *body_length)
@@ -206,9 +98,10 @@ static int read_body(inf_store *store, sqlite3_stmt *s, char **body, size_t *bod
 /* Moves the summary's text into memory of the handle: a statement that stays open would keep its snapshot. */
 static int keep_texts(inf_store *store, inf_summary *summary)
 {
-    const char **texts[] = {&summary->agent_name,    &summary->name,          &summary->model,
-                            &summary->error_type,    &summary->error_message, &summary->input_preview,
-                            &summary->output_preview};
+    const char **texts[] = {
+        &summary->agent_name,    &summary->name,          &summary->model,          &summary->error_type,
+        &summary->error_message, &summary->input_preview, &summary->output_preview, &summary->session_id,
+        &summary->user_id,       &summary->tags};
     size_t total = 0;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         total += *texts[i] ? strlen(*texts[i]) + 1 : 0;
@@ -228,7 +121,7 @@ static int keep_texts(inf_store *store, inf_summary *summary)
     return 0;
 }
 
-static int get_body(inf_store *store, uint64_t sequence, char **body, size_t *body_length)
+int inf_sqlite_body_get(inf_store *store, uint64_t sequence, char **body, size_t *body_length)
 {
     sqlite3_stmt *s = inf_sqlite_statement(store, INF_STMT_BODY_GET);
     if (!s)
@@ -242,11 +135,27 @@ static int get_body(inf_store *store, uint64_t sequence, char **body, size_t *bo
     return rc;
 }
 
+int inf_sqlite_row_get(inf_store *store, uint64_t sequence, inf_summary *summary)
+{
+    sqlite3_stmt *s = inf_sqlite_statement(store, INF_STMT_ROW_GET);
+    if (!s)
+        return INF_EIO;
+    sqlite3_bind_int64(s, 1, (sqlite3_int64)sequence);
+    int step = sqlite3_step(s);
+    int rc = step == SQLITE_ROW ? 0 : step == SQLITE_DONE ? INF_ENOTFOUND : inf_sqlite_error(store, step);
+    if (rc == 0) {
+        inf_sqlite_summary(s, summary);
+        rc = keep_texts(store, summary);
+    }
+    sqlite3_reset(s);
+    return rc;
+}
+
 int inf_store_get(inf_store *store, const uint8_t trace_id[16], inf_summary *summary, char **body, size_t *body_length)
 {
     /* The body is read while the first statement is open, so that both are of one snapshot: a trace that is replaced in
      * between gets another sequence number. */
-    static const char sql[] = "SELECT " INF_SQLITE_SUMMARY_COLUMNS " WHERE t.id = ?1";
+    static const char sql[] = "SELECT " INF_SQLITE_SUMMARY_COLUMNS "FROM traces t " INF_SQLITE_AGENT "WHERE t.id = ?1";
     sqlite3_stmt *s;
     int rc = inf_sqlite_prepare(store, &s, sql);
     if (rc < 0)
@@ -254,10 +163,10 @@ int inf_store_get(inf_store *store, const uint8_t trace_id[16], inf_summary *sum
     sqlite3_bind_blob(s, 1, trace_id, 16, SQLITE_STATIC);
     int step = sqlite3_step(s);
     if (step == SQLITE_ROW) {
-        read_summary(s, summary);
+        inf_sqlite_summary(s, summary);
         rc = keep_texts(store, summary);
         if (rc == 0)
-            rc = get_body(store, summary->sequence, body, body_length);
+            rc = inf_sqlite_body_get(store, summary->sequence, body, body_length);
     } else {
         rc = step == SQLITE_DONE ? INF_ENOTFOUND : inf_sqlite_error(store, step);
     }
@@ -268,15 +177,16 @@ int inf_store_get(inf_store *store, const uint8_t trace_id[16], inf_summary *sum
 int inf_store_changes(inf_store *store, uint64_t sequence, int limit, inf_store_row row, void *context)
 {
     sqlite3_stmt *s;
-    int rc =
-        inf_sqlite_prepare(store, &s, "SELECT " INF_SQLITE_SUMMARY_COLUMNS " WHERE t.seq > ?1 ORDER BY t.seq LIMIT ?2");
+    int rc = inf_sqlite_prepare(store, &s,
+                                "SELECT " INF_SQLITE_SUMMARY_COLUMNS "FROM traces t " INF_SQLITE_AGENT
+                                "WHERE t.seq > ?1 ORDER BY t.seq LIMIT ?2");
     if (rc < 0)
         return rc;
     sqlite3_bind_int64(s, 1, sequence > INT64_MAX ? INT64_MAX : (sqlite3_int64)sequence);
     sqlite3_bind_int(s, 2, limit);
     inf_summary last = {0};
     bool more = false;
-    rc = walk(store, s, limit, row, context, &last, &more);
+    rc = inf_sqlite_walk(store, s, limit, row, context, &last, &more);
     sqlite3_finalize(s);
     return rc;
 }
@@ -296,12 +206,30 @@ int inf_store_sequence(inf_store *store, uint64_t *out)
     return rc;
 }
 
+int inf_store_children(inf_store *store, const uint8_t parent_id[16], int limit, inf_store_row row, void *context)
+{
+    sqlite3_stmt *s;
+    int rc = inf_sqlite_prepare(store, &s,
+                                "SELECT " INF_SQLITE_SUMMARY_COLUMNS "FROM traces t " INF_SQLITE_AGENT
+                                "WHERE t.parent_id = ?1 ORDER BY t.started_ns, t.id LIMIT ?2");
+    if (rc < 0)
+        return rc;
+    sqlite3_bind_blob(s, 1, parent_id, 16, SQLITE_STATIC);
+    sqlite3_bind_int(s, 2, limit);
+    inf_summary last = {0};
+    bool more = false;
+    rc = inf_sqlite_walk(store, s, limit, row, context, &last, &more);
+    sqlite3_finalize(s);
+    return rc;
+}
+
 int inf_store_find(inf_store *store, const uint8_t low[16], const uint8_t high[16], int limit, inf_store_row row,
                    void *context)
 {
     sqlite3_stmt *s;
-    int rc = inf_sqlite_prepare(
-        store, &s, "SELECT " INF_SQLITE_SUMMARY_COLUMNS " WHERE t.id BETWEEN ?1 AND ?2 ORDER BY t.id LIMIT ?3");
+    int rc = inf_sqlite_prepare(store, &s,
+                                "SELECT " INF_SQLITE_SUMMARY_COLUMNS "FROM traces t " INF_SQLITE_AGENT
+                                "WHERE t.id BETWEEN ?1 AND ?2 ORDER BY t.id LIMIT ?3");
     if (rc < 0)
         return rc;
     sqlite3_bind_blob(s, 1, low, 16, SQLITE_STATIC);
@@ -309,7 +237,7 @@ int inf_store_find(inf_store *store, const uint8_t low[16], const uint8_t high[1
     sqlite3_bind_int(s, 3, limit);
     inf_summary last = {0};
     bool more = false;
-    rc = walk(store, s, limit, row, context, &last, &more);
+    rc = inf_sqlite_walk(store, s, limit, row, context, &last, &more);
     sqlite3_finalize(s);
     return rc;
 }

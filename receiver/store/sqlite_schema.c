@@ -1,10 +1,14 @@
 /* The SQLite schema, as a list of steps from one version to the next; PRAGMA user_version says where a file stands.
  *
  * traces    one row a trace: what a list shows. Its key is the sequence number of the last change, so that new rows go
- * to the end of the table and "what changed since N" is a range of the key. A trace that is replaced moves. bodies the
- * body of the same sequence number, apart, so that lists never read past it. encoding 0: as it came, 1: zstd. agents
- * salted hashes only. A revoked agent stays: its traces keep their name. tokens    digests of log-in links and
- * sessions. meta      'sequence': the last sequence number given.
+ * to the end of the table and "what changed since N" is a range of the key. A trace that is replaced moves.
+ * bodies    the body of the same sequence number, apart, so that lists never read past it. encoding 0: as it came, 1:
+ * zstd.
+ * tags      the traces of a tag.
+ * words     the index of words (sqlite_search.c).
+ * agents    salted hashes only. A revoked agent stays: its traces keep their name.
+ * tokens    digests of log-in links and sessions.
+ * meta      'sequence': the last sequence number given.
  *
  * Steps are never edited once released, only added to. */
 #include <stdio.h>
@@ -51,6 +55,24 @@ static const char *const migrations[] = {
     "  UPDATE meta SET value = value + 1 WHERE key = 'auth'; END;"
     "CREATE TRIGGER keys_changed AFTER UPDATE OF expires_ns, revoked_ns, hash ON keys BEGIN "
     "  UPDATE meta SET value = value + 1 WHERE key = 'auth'; END;",
+
+    /* What lists filter by. Texts that most traces lack have partial indexes. */
+    "ALTER TABLE traces ADD COLUMN cached_tokens INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE traces ADD COLUMN cache_write_tokens INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE traces ADD COLUMN reasoning_tokens INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE traces ADD COLUMN cost_nano_usd INTEGER NOT NULL DEFAULT -1;"
+    "ALTER TABLE traces ADD COLUMN session_id TEXT;"
+    "ALTER TABLE traces ADD COLUMN user_id TEXT;"
+    "ALTER TABLE traces ADD COLUMN tags TEXT;"
+    "CREATE INDEX traces_model ON traces(model, started_ns, id) WHERE model IS NOT NULL;"
+    "CREATE INDEX traces_session ON traces(session_id, started_ns, id) WHERE session_id IS NOT NULL;"
+    "CREATE INDEX traces_user ON traces(user_id, started_ns, id) WHERE user_id IS NOT NULL;"
+    "CREATE INDEX traces_parent ON traces(parent_id, started_ns, id) WHERE parent_id IS NOT NULL;"
+    "CREATE INDEX traces_duration ON traces(duration_ns);"
+    "CREATE TABLE tags(tag TEXT NOT NULL, started_ns INTEGER NOT NULL, id BLOB NOT NULL, seq INTEGER NOT NULL,"
+    "  PRIMARY KEY(tag, started_ns, id)) WITHOUT ROWID;"
+    "CREATE VIRTUAL TABLE words USING fts5(text, content='', detail=none, columnsize=0,"
+    "  tokenize='unicode61 remove_diacritics 2');",
 };
 
 enum { NEWEST = sizeof migrations / sizeof migrations[0] };

@@ -5,8 +5,6 @@
 
 #include "store/sqlite.h"
 
-enum { COMPRESS_FROM = 512, LEVEL = 1 };
-
 static int rank(uint8_t status)
 {
     switch (status) {
@@ -22,102 +20,6 @@ static int rank(uint8_t status)
 static bool replaces(uint8_t fresh, uint8_t stored)
 {
     return rank(fresh) > rank(stored) || (fresh == INF_STATUS_RUNNING && stored == INF_STATUS_RUNNING);
-}
-
-static sqlite3_int64 clip(uint64_t value)
-{
-    return value > INT64_MAX ? INT64_MAX : (sqlite3_int64)value;
-}
-
-static void bind_text(sqlite3_stmt *s, int index, const char *text)
-{
-    if (text)
-        sqlite3_bind_text(s, index, text, -1, SQLITE_STATIC);
-    else
-        sqlite3_bind_null(s, index);
-}
-
-/* The body as it is stored: compressed when that saves at least a tenth. */
-static int encode(inf_store *store, const inf_store_put *row, const void **bytes, size_t *length)
-{
-    *bytes = row->body;
-    *length = row->body_length;
-    if (row->body_length < COMPRESS_FROM)
-        return 0;
-    size_t bound = ZSTD_compressBound(row->body_length);
-    if (bound > store->scratch_size) {
-        void *grown = realloc(store->scratch, bound);
-        if (!grown)
-            return 0;
-        store->scratch = grown;
-        store->scratch_size = bound;
-    }
-    size_t n =
-        ZSTD_compressCCtx(store->compressor, store->scratch, store->scratch_size, row->body, row->body_length, LEVEL);
-    if (ZSTD_isError(n) || n > row->body_length / 10 * 9)
-        return 0;
-    *bytes = store->scratch;
-    *length = n;
-    return 1;
-}
-
-static int insert(inf_store *store, const inf_store_put *row, uint64_t sequence)
-{
-    static const uint8_t none[16];
-    const inf_summary *m = &row->summary;
-    sqlite3_stmt *s = inf_sqlite_statement(store, INF_STMT_TRACE_INSERT);
-    if (!s)
-        return INF_EIO;
-    sqlite3_bind_int64(s, 1, (sqlite3_int64)sequence);
-    sqlite3_bind_blob(s, 2, m->trace_id, 16, SQLITE_STATIC);
-    if (memcmp(m->parent_id, none, 16) != 0)
-        sqlite3_bind_blob(s, 3, m->parent_id, 16, SQLITE_STATIC);
-    else
-        sqlite3_bind_null(s, 3);
-    sqlite3_bind_blob(s, 4, m->agent_id, 16, SQLITE_STATIC);
-    bind_text(s, 5, m->name ? m->name : "");
-    sqlite3_bind_int(s, 6, m->status);
-    sqlite3_bind_int64(s, 7, clip(m->started_ns));
-    sqlite3_bind_int64(s, 8, clip(m->duration_ns));
-    sqlite3_bind_int64(s, 9, clip(m->received_ns));
-    sqlite3_bind_int64(s, 10, m->llm_calls);
-    sqlite3_bind_int64(s, 11, m->prompt_tokens);
-    sqlite3_bind_int64(s, 12, m->completion_tokens);
-    bind_text(s, 13, m->model);
-    bind_text(s, 14, m->error_type);
-    bind_text(s, 15, m->error_message);
-    bind_text(s, 16, m->input_preview);
-    bind_text(s, 17, m->output_preview);
-    int rc = inf_sqlite_finish(store, s);
-    if (rc < 0)
-        return rc;
-
-    const void *bytes;
-    size_t length;
-    int encoding = encode(store, row, &bytes, &length);
-    s = inf_sqlite_statement(store, INF_STMT_BODY_INSERT);
-    if (!s)
-        return INF_EIO;
-    sqlite3_bind_int64(s, 1, (sqlite3_int64)sequence);
-    sqlite3_bind_int(s, 2, encoding);
-    sqlite3_bind_int64(s, 3, (sqlite3_int64)row->body_length);
-    sqlite3_bind_blob64(s, 4, length ? bytes : "", length, SQLITE_STATIC);
-    return inf_sqlite_finish(store, s);
-}
-
-static int remove_row(inf_store *store, sqlite3_int64 sequence)
-{
-    static const enum inf_store_statement both[] = {INF_STMT_TRACE_DELETE, INF_STMT_BODY_DELETE};
-    for (int i = 0; i < 2; i++) {
-        sqlite3_stmt *s = inf_sqlite_statement(store, both[i]);
-        if (!s)
-            return INF_EIO;
-        sqlite3_bind_int64(s, 1, sequence);
-        int rc = inf_sqlite_finish(store, s);
-        if (rc < 0)
-            return rc;
-    }
-    return 0;
 }
 
 static int put(inf_store *store, inf_store_put *row, uint64_t *sequence)
@@ -139,12 +41,12 @@ static int put(inf_store *store, inf_store_put *row, uint64_t *sequence)
     if (row->duplicate)
         return 0;
     if (step == SQLITE_ROW) {
-        int rc = remove_row(store, old);
+        int rc = inf_sqlite_row_remove(store, (uint64_t)old);
         if (rc < 0)
             return rc;
     }
     row->sequence = ++*sequence;
-    return insert(store, row, row->sequence);
+    return inf_sqlite_row_insert(store, row, row->sequence);
 }
 
 static int set_sequence(inf_store *store, uint64_t sequence)

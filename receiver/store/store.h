@@ -44,11 +44,18 @@ typedef struct inf_summary {
     int64_t llm_calls;
     int64_t prompt_tokens;
     int64_t completion_tokens;
+    int64_t cached_tokens;      /* of the prompt's, read from a cache */
+    int64_t cache_write_tokens; /* of the prompt's, written to one */
+    int64_t reasoning_tokens;   /* of the completion's */
+    int64_t cost_nano_usd;      /* -1: not known */
     const char *model;
     const char *error_type;
     const char *error_message;  /* at most 500 characters */
     const char *input_preview;  /* at most 200 characters */
     const char *output_preview; /* likewise */
+    const char *session_id;     /* at most 200 characters */
+    const char *user_id;        /* likewise */
+    const char *tags;           /* a JSON array of strings, at most INF_STORE_TAGS_MAX bytes; NULL: none */
     uint64_t sequence;          /* read only: grows with every trace stored or changed */
 } inf_summary;
 
@@ -60,6 +67,7 @@ typedef struct inf_store_put {
     uint64_t sequence; /* out: its sequence number when stored */
 } inf_store_put;
 
+#define INF_STORE_TAGS_MAX 4000
 #define INF_STORE_BODY_MAX (16 * 1024 * 1024) /* bytes of one body */
 
 /* Stores `count` traces in one durable transaction: all or none. One trace id is stored once. What may replace what:
@@ -68,12 +76,21 @@ int inf_store_put_traces(inf_store *store, inf_store_put *rows, size_t count);
 
 typedef struct inf_store_filter {
     const uint8_t *agent_id; /* 16 bytes; NULL: any. Likewise below. */
-    const char *name;        /* exact */
+    const char *name;        /* exact, as the texts below */
     int status;              /* enum inf_status; -1: any */
     uint64_t from_ns;        /* started at or after; 0: any */
     uint64_t to_ns;          /* started before; 0: any */
-    const char *cursor;      /* from an earlier page; NULL: the newest */
-    int limit;               /* rows of a page; 0: 50 */
+    const char *model;
+    const char *tag;
+    const char *session_id;
+    const char *user_id;
+    const uint8_t *parent_id;
+    uint64_t min_duration_ns; /* 0: any, likewise */
+    uint64_t max_duration_ns;
+    const char *text;   /* words that must all be in the trace's name, input, output or errors; a word that ends in * is
+                           the   beginning of one. Running traces are not searched. */
+    const char *cursor; /* from an earlier page; NULL: the newest */
+    int limit;          /* rows of a page; 0: 50 */
 } inf_store_filter;
 #define INF_STORE_FILTER_INIT                                                                                          \
     {                                                                                                                  \
@@ -84,12 +101,15 @@ typedef struct inf_store_filter {
 /* Called for each row; the summary and its text are valid during the call. Non-zero ends the walk and is returned. */
 typedef int (*inf_store_row)(void *context, const inf_summary *summary);
 
-/* Newest first (started_ns, then id). Returns 0 and, in next_cursor (may be NULL), the cursor of the next page or ""
- * when this was the last. INF_EINVAL: the cursor is none of ours. */
+/* Newest first: by started_ns, then id; with filter->text by arrival, newest first. Returns 0 and, in next_cursor (may
+ * be NULL), the cursor of the next page or "" when this was the last. INF_EINVAL: the cursor is none of ours. */
 int inf_store_list(inf_store *store, const inf_store_filter *filter, inf_store_row row, void *context,
                    char next_cursor[INF_STORE_CURSOR_SIZE]);
 /* Number of traces that match (cursor and limit are ignored), or negative. */
 int64_t inf_store_count(inf_store *store, const inf_store_filter *filter);
+
+/* The traces that began inside `parent_id`, oldest first (started_ns, then id), at most `limit`. */
+int inf_store_children(inf_store *store, const uint8_t parent_id[16], int limit, inf_store_row row, void *context);
 
 /* One trace with its body (malloc'ed, NUL-terminated, owned by the caller). The summary's
  * text is valid until the next call on this handle. INF_ENOTFOUND. */
