@@ -14,6 +14,8 @@
 #define POLYNOMIAL 0x82f63b78u /* reflected */
 
 typedef uint32_t (*crc_function)(uint32_t crc, void *to, const void *from, size_t length);
+typedef uint32_t (*record_function)(const uint64_t place[3], uint8_t *to, const uint8_t *head, size_t head_length,
+                                    const uint8_t *body, size_t body_length);
 
 /* ---- tables ---- */
 
@@ -55,6 +57,14 @@ static uint32_t copy_software(uint32_t crc, void *to, const void *from, size_t l
     return inf_crc32c_software(crc, from, length);
 }
 
+static uint32_t record_software(const uint64_t place[3], uint8_t *to, const uint8_t *head, size_t head_length,
+                                const uint8_t *body, size_t body_length)
+{
+    uint32_t crc = inf_crc32c_software(0, place, 3 * sizeof(place[0]));
+    crc = copy_software(crc, to, head, head_length);
+    return copy_software(crc, to + head_length, body, body_length);
+}
+
 /* ---- SSE4.2 ---- */
 
 #if defined(__x86_64__)
@@ -89,11 +99,11 @@ __attribute__((target("sse4.2,pclmul"))) static inline uint64_t append_zeros(uin
     return _mm_crc32_u64(0, (uint64_t)_mm_cvtsi128_si64(product));
 }
 
-/* `copy` is constant at each call, so each caller gets a loop of its own. */
-__attribute__((target("sse4.2,pclmul"), always_inline)) static inline uint32_t
-sum_sse42(uint32_t crc, uint8_t *to, const uint8_t *from, size_t length, bool copy)
+/* Takes and gives the sum as the instruction has it. `copy` is constant at each call, so each caller gets a loop of its
+ * own. */
+__attribute__((target("sse4.2,pclmul"), always_inline)) static inline uint64_t
+sum_sse42(uint64_t a, uint8_t *to, const uint8_t *from, size_t length, bool copy)
 {
-    uint64_t a = ~crc;
     while (length >= 96) {
         size_t words = length / 24;
         if (words > MAX_WORDS)
@@ -120,46 +130,86 @@ sum_sse42(uint32_t crc, uint8_t *to, const uint8_t *from, size_t length, bool co
             to += 3 * stretch;
         length -= 3 * stretch;
     }
-    for (; length >= 8; length -= 8, from += 8) {
-        uint64_t x = load(from);
+    size_t i = 0;
+    for (; i + 16 <= length; i += 16) {
+        uint64_t x = load(from + i);
+        uint64_t y = load(from + i + 8);
         if (copy) {
-            memcpy(to, &x, 8);
-            to += 8;
+            memcpy(to + i, &x, 8);
+            memcpy(to + i + 8, &y, 8);
         }
         a = _mm_crc32_u64(a, x);
+        a = _mm_crc32_u64(a, y);
     }
-    uint32_t sum = (uint32_t)a;
-    for (; length > 0; length--, from++) {
+    if (length & 8) {
+        uint64_t x = load(from + i);
         if (copy)
-            *to++ = *from;
-        sum = _mm_crc32_u8(sum, *from);
+            memcpy(to + i, &x, 8);
+        a = _mm_crc32_u64(a, x);
+        i += 8;
     }
-    return ~sum;
+    if (length & 4) {
+        uint32_t x;
+        memcpy(&x, from + i, 4);
+        if (copy)
+            memcpy(to + i, &x, 4);
+        a = _mm_crc32_u32((uint32_t)a, x);
+        i += 4;
+    }
+    if (length & 2) {
+        uint16_t x;
+        memcpy(&x, from + i, 2);
+        if (copy)
+            memcpy(to + i, &x, 2);
+        a = _mm_crc32_u16((uint32_t)a, x);
+        i += 2;
+    }
+    if (length & 1) {
+        if (copy)
+            to[i] = from[i];
+        a = _mm_crc32_u8((uint32_t)a, from[i]);
+    }
+    return a;
+}
+
+__attribute__((target("sse4.2,pclmul"))) static uint32_t record_sse42(const uint64_t place[3], uint8_t *to,
+                                                                      const uint8_t *head, size_t head_length,
+                                                                      const uint8_t *body, size_t body_length)
+{
+    uint64_t a = 0xffffffffu;
+    for (int i = 0; i < 3; i++)
+        a = _mm_crc32_u64(a, place[i]);
+    a = sum_sse42(a, to, head, head_length, true);
+    return ~(uint32_t)sum_sse42(a, to + head_length, body, body_length, true);
 }
 
 __attribute__((target("sse4.2,pclmul"))) static uint32_t copy_sse42(uint32_t crc, void *to, const void *from,
                                                                     size_t length)
 {
     if (to)
-        return sum_sse42(crc, to, from, length, true);
-    return sum_sse42(crc, NULL, from, length, false);
+        return ~(uint32_t)sum_sse42((uint32_t)~crc, to, from, length, true);
+    return ~(uint32_t)sum_sse42((uint32_t)~crc, NULL, from, length, false);
 }
 #endif
 
 /* ---- choice at run time ---- */
 
 static _Atomic(crc_function) chosen;
+static _Atomic(record_function) chosen_record; /* there when `chosen` is */
 static pthread_once_t chosen_once = PTHREAD_ONCE_INIT;
 
 static void choose(void)
 {
     crc_function function = copy_software;
+    record_function record = record_software;
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul")) {
         make_shifts();
         function = copy_sse42;
+        record = record_sse42;
     }
 #endif
+    atomic_store_explicit(&chosen_record, record, memory_order_relaxed);
     atomic_store_explicit(&chosen, function, memory_order_release);
 }
 
@@ -181,4 +231,15 @@ uint32_t inf_crc32c(uint32_t crc, const void *data, size_t length)
 uint32_t inf_crc32c_copy(uint32_t crc, void *to, const void *from, size_t length)
 {
     return implementation()(crc, to, from, length);
+}
+
+uint32_t inf_crc32c_record(const uint64_t place[3], void *to, const void *head, size_t head_length, const void *body,
+                           size_t body_length)
+{
+    record_function function = atomic_load_explicit(&chosen_record, memory_order_relaxed);
+    if (!function) {
+        (void)implementation();
+        function = atomic_load_explicit(&chosen_record, memory_order_relaxed);
+    }
+    return function(place, to, head, head_length, body, body_length);
 }

@@ -15,4 +15,9 @@ uint32_t inf_crc32c_software(uint32_t crc, const void *data, size_t length);
 /* Copies and sums in one pass: memcpy(to, from, length) and inf_crc32c(crc, from, length). */
 uint32_t inf_crc32c_copy(uint32_t crc, void *to, const void *from, size_t length);
 
+/* What a record of the journal needs, in one call: the sum of `place`, then of both parts, which are copied to `to`,
+ * one behind the other. */
+uint32_t inf_crc32c_record(const uint64_t place[3], void *to, const void *head, size_t head_length, const void *body,
+                           size_t body_length);
+
 #endif

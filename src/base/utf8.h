@@ -8,11 +8,26 @@
 #include <stdint.h>
 #include <string.h>
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 /* Length of the run of ASCII at the start. */
 static inline size_t inf_ascii_prefix(const void *text, size_t length)
 {
     const uint8_t *p = text;
     size_t i = 0;
+#if defined(__SSE2__)
+    for (; i + 16 <= length; i += 16) {
+        int beyond = _mm_movemask_epi8(_mm_loadu_si128((const __m128i *)(const void *)(p + i)));
+        if (beyond)
+            return i + (unsigned)__builtin_ctz((unsigned)beyond);
+    }
+    if (length >= 16 && i < length) { /* the rest, together with some of what is known to be ASCII */
+        int beyond = _mm_movemask_epi8(_mm_loadu_si128((const __m128i *)(const void *)(p + length - 16)));
+        return beyond ? length - 16 + (unsigned)__builtin_ctz((unsigned)beyond) : length;
+    }
+#endif
     for (; i + 8 <= length; i += 8) {
         uint64_t word;
         memcpy(&word, p + i, 8);

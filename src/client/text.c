@@ -7,6 +7,7 @@
 #include "base/os.h"
 #include "base/utf8.h"
 #include "model/mask.h"
+#include "model/mask_scan.h"
 
 /* What a text needs beyond its own length, so that a mark may be longer than its secret. */
 #define MASK_ROOM 64
@@ -25,18 +26,30 @@ void inf_text_add(inf_trace *t, uint8_t tag, const char *text, size_t length, si
 {
     if (length > 4 * max)
         length = 4 * max;
-    size_t ascii = inf_ascii_prefix(text, length);
-    if (ascii == length && !t->mask) {
+    size_t room = length + MASK_ROOM;
+    char *to = NULL;
+    if (t->mask && length <= max) {
+        to = inf_trace_text(t, tag, room);
+        if (!to)
+            return;
+        if (inf_mask_copy(to, text, length)) { /* the usual case: nothing in it need be looked at */
+            inf_trace_text_end(t, length);
+            return;
+        }
+    }
+    bool ascii = inf_ascii_prefix(text, length) == length;
+    if (ascii && !t->mask) {
         inf_trace_add_text(t, tag, text, length > max ? max : length);
         return;
     }
-    /* Each invalid byte becomes three. */
-    size_t room = (ascii == length ? 1 : 3) * length + MASK_ROOM;
-    char *to = inf_trace_text(t, tag, room);
+    if (!ascii)
+        room = 3 * length + MASK_ROOM; /* each invalid byte becomes three */
+    if (!ascii || !to)
+        to = inf_trace_text(t, tag, room);
     if (!to)
         return;
     size_t clean = length;
-    if (ascii == length)
+    if (ascii)
         memcpy(to, text, length);
     else
         clean = inf_utf8_sanitise(to, room, text, length);

@@ -86,17 +86,30 @@ static void add_u64(inf_trace *t, uint8_t tag, uint64_t value, size_t limit)
 /* A head as it is stored. The struct has no padding and every supported machine is little-endian. */
 _Static_assert(sizeof(inf_record_head) == 64, "the head is 64 bytes on disk");
 
+_Static_assert(offsetof(inf_record_head, status) == 48 && offsetof(inf_record_head, fields_length) == 52,
+               "status, version, flags and length are one word");
+
+/* The head is changed in place for the time of the append and then put back. Its seventh word is stored in one piece,
+ * because the journal reads it so, at once: a processor waits when it has to put a word together from several stores
+ * that are still under way. */
 static int append(inf_trace *t, uint8_t type, uint32_t from, uint64_t duration_ns, uint8_t status)
 {
     inf_journal *journal = atomic_load_explicit(&t->client->route.journal, memory_order_relaxed);
     if (!journal)
         return INF_EFULL;
-    inf_record_head head = t->head;
-    head.duration_ns = duration_ns;
-    head.status = status;
-    head.fields_length = t->head.fields_length - from;
-    head.reserved = 0;
-    return inf_journal_append(journal, type, &head, sizeof(head), t->fields + from, head.fields_length, NULL);
+    inf_record_head *head = &t->head;
+    uint32_t length = head->fields_length - from;
+    uint64_t left_out = head->reserved;
+    uint64_t before;
+    uint64_t word = status | (uint64_t)head->version << 8 | (uint64_t)head->flags << 16 | (uint64_t)length << 32;
+    memcpy(&before, (char *)head + offsetof(inf_record_head, status), sizeof(before));
+    memcpy((char *)head + offsetof(inf_record_head, status), &word, sizeof(word));
+    head->duration_ns = duration_ns;
+    head->reserved = 0;
+    int result = inf_journal_append(journal, type, head, sizeof(*head), t->fields + from, length, NULL);
+    memcpy((char *)head + offsetof(inf_record_head, status), &before, sizeof(before));
+    head->reserved = left_out;
+    return result;
 }
 
 /* Time since the start, good to some milliseconds, for a few nanoseconds: enough for "it was last heard of at". */

@@ -73,9 +73,9 @@ int inf_journal_append(inf_journal *j, uint8_t type, const void *head, size_t he
             if (offset + size <= limit) {
                 uint8_t *at = s->base + offset;
                 uint64_t word = record_word(type, length);
-                uint32_t crc = record_crc(j->writer_id, reserve_index(reserve), (uint32_t)offset, word);
-                crc = inf_crc32c_copy(crc, at + RECORD_HEADER, head, head_length);
-                crc = inf_crc32c_copy(crc, at + RECORD_HEADER + head_length, body, body_length);
+                uint64_t place[3];
+                record_place(place, j->writer_id, reserve_index(reserve), (uint32_t)offset, word);
+                uint32_t crc = inf_crc32c_record(place, at + RECORD_HEADER, head, head_length, body, body_length);
                 uint32_t check[2] = {crc, reserve_index(reserve)};
                 memcpy(at + 8, check, sizeof(check));
                 atomic_store_explicit(word_at(s->base, (uint32_t)offset), word, memory_order_release);

@@ -93,9 +93,17 @@ static inline _Atomic uint64_t *word_at(uint8_t *base, uint32_t offset)
 
 /* The CRC-32C of where a record is and of its first word; its payload follows. Because the place is in it, neither the
  * bytes of a recycled segment nor a payload that holds a copy of a record ever check out. */
+static inline void record_place(uint64_t place[3], uint64_t writer_id, uint32_t number, uint32_t offset, uint64_t word)
+{
+    place[0] = writer_id;
+    place[1] = word;
+    place[2] = (uint64_t)number << 32 | offset;
+}
+
 static inline uint32_t record_crc(uint64_t writer_id, uint32_t number, uint32_t offset, uint64_t word)
 {
-    uint64_t place[3] = {writer_id, word, (uint64_t)number << 32 | offset};
+    uint64_t place[3];
+    record_place(place, writer_id, number, offset, word);
     return inf_crc32c(0, place, sizeof(place));
 }
 

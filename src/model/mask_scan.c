@@ -25,13 +25,17 @@ enum { DASH = 1, COLON = 2, UPPER = 4, UNDERSCORE = 8, B = 16, Z = 32 }; /* 2x 3
 #define LOWER_HALVES 0, 0, UPPER | B, 0, 0, 0, 0, 0, 0, 0, COLON | UPPER | Z, UPPER, 0, DASH | COLON, 0, UNDERSCORE
 #define UPPER_HALVES 0, 0, DASH, COLON, UPPER, UNDERSCORE, B, Z, 0, 0, 0, 0, 0, 0, 0, 0
 
-__attribute__((target("ssse3"))) static inline uint64_t scan_16(const char *at)
+__attribute__((target("ssse3"))) static inline uint64_t scan_of(__m128i v)
 {
-    __m128i v = _mm_loadu_si128((const __m128i *)(const void *)at);
     __m128i lower = _mm_shuffle_epi8(_mm_setr_epi8(LOWER_HALVES), v);
     __m128i half = _mm_and_si128(_mm_srli_epi16(v, 4), _mm_set1_epi8(0x0f));
     __m128i both = _mm_and_si128(lower, _mm_shuffle_epi8(_mm_setr_epi8(UPPER_HALVES), half));
     return (uint16_t)~_mm_movemask_epi8(_mm_cmpeq_epi8(both, _mm_setzero_si128()));
+}
+
+__attribute__((target("ssse3"))) static inline uint64_t scan_16(const char *at)
+{
+    return scan_of(_mm_loadu_si128((const __m128i *)(const void *)at));
 }
 
 __attribute__((target("ssse3"))) static size_t scan_ssse3(const char *text, size_t blocks, uint64_t *found)
@@ -59,6 +63,46 @@ __attribute__((target("avx2"))) static size_t scan_avx2(const char *text, size_t
     return blocks;
 }
 #endif
+
+static bool copy_portable(char *to, const char *from, size_t length)
+{
+    bool looked = false;
+    for (size_t i = 0; i < length; i++) {
+        looked |= from[i] < 0 || (unsigned char)from[i] > 0x7f || inf_mask_is_candidate(from[i]);
+        to[i] = from[i];
+    }
+    return !looked;
+}
+
+#if defined(__x86_64__)
+/* Nonzero when one of 16 bytes is a candidate or beyond ASCII. */
+__attribute__((target("ssse3"))) static inline int copy_16(char *to, const char *from)
+{
+    __m128i v = _mm_loadu_si128((const __m128i *)(const void *)from);
+    _mm_storeu_si128((__m128i *)(void *)to, v);
+    return (int)(uint16_t)scan_of(v) | _mm_movemask_epi8(v);
+}
+
+__attribute__((target("ssse3"))) static bool copy_ssse3(char *to, const char *from, size_t length)
+{
+    if (length < 16)
+        return copy_portable(to, from, length);
+    int looked = 0;
+    for (size_t i = 0; i + 16 <= length; i += 16)
+        looked |= copy_16(to + i, from + i);
+    looked |= copy_16(to + length - 16, from + length - 16);
+    return looked == 0;
+}
+#endif
+
+bool inf_mask_copy(char *to, const char *from, size_t length)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("ssse3"))
+        return copy_ssse3(to, from, length);
+#endif
+    return copy_portable(to, from, length);
+}
 
 inf_mask_scanner inf_mask_scanner_at(unsigned index)
 {

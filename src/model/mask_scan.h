@@ -18,6 +18,9 @@ static inline bool inf_mask_is_candidate(char c)
  * each candidate, the first byte's lowest; or `blocks`. */
 size_t inf_mask_scan(const char *text, size_t blocks, uint64_t *found);
 
+/* Copies a text; true when nothing in it need be looked at closer: all of it is ASCII and it has no candidate. */
+bool inf_mask_copy(char *to, const char *from, size_t length);
+
 /* The ways to do it, for the test that compares them: NULL past the last one that this processor has. */
 typedef size_t (*inf_mask_scanner)(const char *text, size_t blocks, uint64_t *found);
 inf_mask_scanner inf_mask_scanner_at(unsigned index);

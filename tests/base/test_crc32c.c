@@ -46,6 +46,14 @@ static void test_every_length_and_alignment(void **state)
         assert_int_equal(inf_crc32c_copy(0, copy, data + at, length), expected);
         assert_memory_equal(copy, data + at, length);
         assert_int_equal(copy[length], 0xa5);
+        uint64_t place[3] = {length, 0x0123456789abcdefu, ~length};
+        size_t head = length % 7 == 0 ? 64 : length / 5;
+        head = head < length ? head : length;
+        memset(copy, 0, length);
+        uint32_t record = inf_crc32c_software(inf_crc32c_software(0, place, sizeof(place)), data + at, length);
+        assert_int_equal(inf_crc32c_record(place, copy, data + at, head, data + at + head, length - head), record);
+        assert_memory_equal(copy, data + at, length);
+        assert_int_equal(copy[length], 0xa5);
         size_t half = length / 3;
         assert_int_equal(inf_crc32c(inf_crc32c(0, data + at, half), data + at + half, length - half), expected);
     }

@@ -100,6 +100,28 @@ static void test_ways_of_searching_agree(void **state)
     assert_null(inf_mask_scanner_at(ways));
 }
 
+/* A copy says that nothing need be looked at when that is so, whatever the length and the place. */
+static void test_copy(void **state)
+{
+    (void)state;
+    char from[200], to[201];
+    for (size_t length = 0; length < sizeof(from); length++) {
+        memset(from, 'a', sizeof(from));
+        memset(to, '#', sizeof(to));
+        assert_true(inf_mask_copy(to, from, length));
+        assert_memory_equal(to, from, length);
+        assert_int_equal(to[length], '#');
+        static const char odd[] = ":=-_JKBbz\xc3\x80\xff";
+        for (size_t place = 0; place < length; place++) {
+            for (size_t i = 0; i < sizeof(odd) - 1; i++) {
+                from[place] = odd[i];
+                assert_false(inf_mask_copy(to, from, length));
+            }
+            from[place] = 'a';
+        }
+    }
+}
+
 /* The separator that the caller vouches for is passed over, and nothing else. */
 static void test_harmless_separator(void **state)
 {
@@ -219,6 +241,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ways_of_searching_agree),
         cmocka_unit_test(test_harmless_separator),
+        cmocka_unit_test(test_copy),
         cmocka_unit_test(test_masked),
         cmocka_unit_test(test_kept),
         cmocka_unit_test(test_names),
