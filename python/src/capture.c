@@ -783,7 +783,7 @@ void capture_arguments(inf_trace *trace, const traced_object *traced, PyObject *
         write_ruled_items(&w, traced, args, nargs);
     else
         write_tuple_items(&w, args, nargs);
-    size_t separator = (size_t)(w.out - w.begin) + sizeof(", 'kwargs'") - 1;
+    size_t arguments = (size_t)(w.out - w.begin);
     put_literal(&w, ", 'kwargs': {");
     Py_ssize_t keywords = kwnames ? PyTuple_GET_SIZE(kwnames) : 0;
     for (Py_ssize_t i = 0; i < keywords && !w.cut; i++) {
@@ -797,8 +797,12 @@ void capture_arguments(inf_trace *trace, const traced_object *traced, PyObject *
             write_object(&w, args[nargs + i]);
     }
     put_literal(&w, "}}");
-    size_t length = trace->mask ? writer_finish_masked(&w, CAPTURE_INPUT_CHARS, sizeof("{'args': ") - 1, separator)
-                                : writer_finish(&w);
+    /* Without keywords there is nothing behind the arguments that need be looked at, if there is nothing in them. */
+    const size_t skip = sizeof("{'args': ") - 1;
+    bool clean = !trace->mask || (keywords == 0 && !w.cut &&
+                                  inf_mask_clean(buffer + skip, arguments - skip, 4 * CAPTURE_INPUT_CHARS - skip));
+    size_t length = clean ? writer_finish(&w)
+                          : writer_finish_masked(&w, CAPTURE_INPUT_CHARS, skip, arguments + sizeof(", 'kwargs'") - 1);
     if (unlikely(traced->mask != NULL))
         length = apply_mask(buffer, length, CAPTURE_INPUT_CHARS, traced->mask);
     inf_trace_text_end(trace, length);

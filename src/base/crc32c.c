@@ -70,7 +70,8 @@ static uint32_t record_software(const uint64_t place[3], uint8_t *to, const uint
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-#define MAX_WORDS 128 /* of one of the three stretches */
+#define MAX_WORDS 128   /* of one of the three stretches */
+#define COPY_APART 2048 /* bytes from which one stream of stores and then a look at the source is faster than three */
 
 static uint32_t shift_by_words[2 * MAX_WORDS + 1]; /* K for n words = 8 n bytes */
 
@@ -180,6 +181,10 @@ __attribute__((target("sse4.2,pclmul"))) static uint32_t record_sse42(const uint
     for (int i = 0; i < 3; i++)
         a = _mm_crc32_u64(a, place[i]);
     a = sum_sse42(a, to, head, head_length, true);
+    if (body_length >= COPY_APART) {
+        memcpy(to + head_length, body, body_length);
+        return ~(uint32_t)sum_sse42(a, NULL, body, body_length, false);
+    }
     return ~(uint32_t)sum_sse42(a, to + head_length, body, body_length, true);
 }
 

@@ -55,43 +55,57 @@ static inline char lower(char c)
 /* Candidates ---------------------------------------------------------------------------------------------------------
  */
 
-/* Where the search is: the candidates of one block that have not been looked at yet. */
+#define AT_ONCE 64 /* blocks that are searched together */
+
+/* Where the search is: blocks that have been searched, and the candidates of the present one that are still to come. */
 typedef struct candidates {
-    size_t block;
+    size_t from; /* the first of the blocks */
+    unsigned block, blocks;
     uint64_t left;
+    uint64_t found[AT_ONCE];
 } candidates;
 
-/* Goes on with the block at `at`. `room` bytes may be read, `length` of them count. */
+/* Searches from `at` on, as far as it does at once; `room` bytes may be read, `length` of them count. */
 static void search_from(candidates *c, const char *text, size_t at, size_t length, size_t room)
 {
+    c->from = at;
+    c->block = c->blocks = 0;
     c->left = 0;
-    if (at < length && room - at >= INF_MASK_BLOCK) {
-        size_t blocks = (length - at + INF_MASK_BLOCK - 1) / INF_MASK_BLOCK;
-        size_t whole = (room - at) / INF_MASK_BLOCK;
-        at += INF_MASK_BLOCK * inf_mask_scan(text + at, blocks < whole ? blocks : whole, &c->left);
-    }
-    c->block = at;
     if (at >= length)
         return;
-    size_t count = length - at;
-    if (c->left == 0) {
+    size_t blocks = (length - at + INF_MASK_BLOCK - 1) / INF_MASK_BLOCK;
+    size_t whole = (room - at) / INF_MASK_BLOCK;
+    if (blocks > AT_ONCE)
+        blocks = AT_ONCE;
+    if (whole == 0) { /* less than a block can be read */
         char end[INF_MASK_BLOCK] = {0};
-        memcpy(end, text + at, count);
-        (void)inf_mask_scan(end, 1, &c->left);
+        memcpy(end, text + at, length - at);
+        inf_mask_scan(end, 1, c->found);
+    } else {
+        if (blocks > whole)
+            blocks = whole;
+        inf_mask_scan(text + at, blocks, c->found);
     }
-    if (count < INF_MASK_BLOCK)
-        c->left &= ((uint64_t)1 << count) - 1;
+    c->blocks = (unsigned)blocks;
+    size_t last = length - at - INF_MASK_BLOCK * (blocks - 1);
+    if (last < INF_MASK_BLOCK)
+        c->found[blocks - 1] &= ((uint64_t)1 << last) - 1;
+    c->left = c->found[0];
 }
 
 /* The place of the next candidate, or `length` when there is none. */
 static inline size_t next_candidate(candidates *c, const char *text, size_t length, size_t room)
 {
     while (c->left == 0) {
-        if (c->block >= length || length - c->block <= INF_MASK_BLOCK)
+        if (++c->block < c->blocks) {
+            c->left = c->found[c->block];
+            continue;
+        }
+        if (c->blocks == 0)
             return length;
-        search_from(c, text, c->block + INF_MASK_BLOCK, length, room);
+        search_from(c, text, c->from + INF_MASK_BLOCK * (size_t)c->blocks, length, room);
     }
-    size_t at = c->block + (unsigned)__builtin_ctzll(c->left);
+    size_t at = c->from + INF_MASK_BLOCK * (size_t)c->block + (unsigned)__builtin_ctzll(c->left);
     c->left &= c->left - 1;
     return at;
 }
@@ -535,6 +549,13 @@ static bool find(const reader *r, size_t at, span *out)
     default:
         return false;
     }
+}
+
+bool inf_mask_clean(const char *text, size_t length, size_t room)
+{
+    candidates c;
+    search_from(&c, text, 0, length, room);
+    return next_candidate(&c, text, length, room) >= length;
 }
 
 size_t inf_mask_but(char *text, size_t length, size_t room, bool cut, size_t harmless)

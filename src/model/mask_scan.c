@@ -6,16 +6,14 @@
 
 #include <stdatomic.h>
 
-static size_t scan_portable(const char *text, size_t blocks, uint64_t *found)
+static void scan_portable(const char *text, size_t blocks, uint64_t *found)
 {
     for (size_t block = 0; block < blocks; block++, text += INF_MASK_BLOCK) {
         uint64_t bits = 0;
         for (unsigned i = 0; i < INF_MASK_BLOCK; i++)
             bits |= (uint64_t)inf_mask_is_candidate(text[i]) << i;
-        if ((*found = bits))
-            return block;
+        found[block] = bits;
     }
-    return blocks;
 }
 
 #if defined(__x86_64__)
@@ -38,12 +36,10 @@ __attribute__((target("ssse3"))) static inline uint64_t scan_16(const char *at)
     return scan_of(_mm_loadu_si128((const __m128i *)(const void *)at));
 }
 
-__attribute__((target("ssse3"))) static size_t scan_ssse3(const char *text, size_t blocks, uint64_t *found)
+__attribute__((target("ssse3"))) static void scan_ssse3(const char *text, size_t blocks, uint64_t *found)
 {
     for (size_t block = 0; block < blocks; block++, text += INF_MASK_BLOCK)
-        if ((*found = scan_16(text) | scan_16(text + 16) << 16 | scan_16(text + 32) << 32 | scan_16(text + 48) << 48))
-            return block;
-    return blocks;
+        found[block] = scan_16(text) | scan_16(text + 16) << 16 | scan_16(text + 32) << 32 | scan_16(text + 48) << 48;
 }
 
 __attribute__((target("avx2"))) static inline uint64_t scan_32(const char *at)
@@ -55,12 +51,10 @@ __attribute__((target("avx2"))) static inline uint64_t scan_32(const char *at)
     return (uint32_t)~_mm256_movemask_epi8(_mm256_cmpeq_epi8(both, _mm256_setzero_si256()));
 }
 
-__attribute__((target("avx2"))) static size_t scan_avx2(const char *text, size_t blocks, uint64_t *found)
+__attribute__((target("avx2"))) static void scan_avx2(const char *text, size_t blocks, uint64_t *found)
 {
     for (size_t block = 0; block < blocks; block++, text += INF_MASK_BLOCK)
-        if ((*found = scan_32(text) | scan_32(text + 32) << 32))
-            return block;
-    return blocks;
+        found[block] = scan_32(text) | scan_32(text + 32) << 32;
 }
 #endif
 
@@ -115,7 +109,7 @@ inf_mask_scanner inf_mask_scanner_at(unsigned index)
     return index == 0 ? scan_portable : NULL;
 }
 
-size_t inf_mask_scan(const char *text, size_t blocks, uint64_t *found)
+void inf_mask_scan(const char *text, size_t blocks, uint64_t *found)
 {
     static _Atomic(inf_mask_scanner) chosen;
     inf_mask_scanner scanner = atomic_load_explicit(&chosen, memory_order_relaxed);
@@ -123,5 +117,5 @@ size_t inf_mask_scan(const char *text, size_t blocks, uint64_t *found)
         scanner = inf_mask_scanner_at(0);
         atomic_store_explicit(&chosen, scanner, memory_order_relaxed);
     }
-    return scanner(text, blocks, found);
+    scanner(text, blocks, found);
 }
