@@ -35,7 +35,7 @@ __email__ = ""
 __description__ = "Tracing for AI agents"
 
 #: Seconds that the end of the interpreter waits for undelivered traces; what is left stays in the journal.
-EXIT_TIMEOUT = 0.8
+EXIT_TIMEOUT = 0.6
 
 _TYPES = (
     "TaskData ApiResponse BatchResult PromptContent TimeTracking Customer Support Sales Marketing Content Research "

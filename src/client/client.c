@@ -78,6 +78,11 @@ static void free_client(inf_client *client)
     free(client); /* aligned_alloc */
 }
 
+static void release(inf_route *route)
+{
+    free_client((inf_client *)(void *)((char *)route - offsetof(inf_client, route)));
+}
+
 static int set_credentials(inf_route *route, const inf_options *options)
 {
     const char *id = option(options->agent_id, "INFINIUM_AGENT_ID");
@@ -195,8 +200,7 @@ int inf_close(inf_client *client, int timeout_ms)
     if (!client)
         return INF_OK;
     int result = inf_route_flush(&client->route, timeout_ms);
-    inf_route_stop(&client->route);
-    free_client(client);
+    inf_route_stop(&client->route, release);
     return result;
 }
 

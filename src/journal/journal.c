@@ -22,7 +22,9 @@
  * ROLL. The one producer whose addition crosses the end writes the end mark where its record would have begun (if 16
  * bytes are left) and then sets `sealed` to that place; those that come after it see that the place lies past the end.
  * All of them take the mutex, the first installs the next segment by storing a new `reserve`, and all try again. The
- * next segment has normally been prepared by inf_journal_maintain(): created, allocated, mapped, its pages present.
+ * next segment has normally been prepared by inf_journal_maintain(): created, allocated, mapped, its pages present. How
+ * many are prepared follows the rate: one where little is appended, up to eight where a segment lasts a millisecond.
+ * They are made as spares, outside of the mutex, under a name that no segment of the log has, with a magic of zero.
  * While there is none to be had (log full, disk full) `reserve` stays past the end and appends are refused; the attempt
  * is made again by the next append (a failed creation not before 100 ms), so the log accepts records again as soon as
  * there is room.

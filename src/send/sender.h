@@ -58,7 +58,8 @@ typedef struct inf_route {
     /* Guarded by the sender's lock. */
     struct inf_route *next;
     bool listed;
-    bool leaving; /* inf_route_stop() wants the thread to let go of it */
+    bool leaving;                             /* inf_route_stop() wants the thread to let go of it */
+    void (*release)(struct inf_route *route); /* set: nobody waits for that any more; the thread ends it */
 
     struct inf_route_state *state; /* the thread's own */
 } inf_route;
@@ -85,8 +86,10 @@ bool inf_route_has_leftovers(const inf_route *route);
 int inf_route_flush(inf_route *route, int timeout_ms);
 
 /* Takes the route from the sender and closes its journals; what is undelivered stays in them, or, kept in memory, is
- * counted as refused. Bounded: no request is waited for. No thread may use the route any more. */
-void inf_route_stop(inf_route *route);
+ * counted as refused. Then calls `release`. Bounded: no request is waited for, and where the thread does not let go
+ * within 0.2 s (it waits for a disk), it does all this itself as soon as it can. No thread may use the route any more.
+ */
+void inf_route_stop(inf_route *route, void (*release)(inf_route *route));
 
 /* The counters, so that begun = open + pending + acknowledged + set_aside + refused. Any thread. */
 void inf_route_counts(const inf_route *route, inf_counts *out);

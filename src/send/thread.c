@@ -29,7 +29,10 @@
 #define SHORTEST_WAIT_MS 2u
 #define LONGEST_WAIT_MS 250u
 
-#define EXIT_WAIT_MS 800 /* with the rest of an exit not more than a second */
+/* With the rest of an exit not more than a second, on a busy machine too. */
+#define EXIT_WAIT_MS 600  /* for traces to be taken */
+#define EXIT_LEAVE_MS 800 /* from the exit's beginning, for the thread to end */
+#define STOP_WAIT_MS 200  /* for the thread to let go of a route; it may be waiting for a disk */
 #define DEFAULT_FLUSH_MS 30000
 #define STACK_BYTES (512u << 10)
 
@@ -70,6 +73,8 @@ static void wake(void)
         (void)inf_os.write(sender.wake_fd, &one, sizeof(one)); /* full: it is awake already */
 }
 
+static void settle_stopped(inf_route *route);
+
 /* Lets go of a route; the lock is held. */
 static void detach(inf_route *route)
 {
@@ -85,13 +90,19 @@ static void detach(inf_route *route)
     route->state = NULL;
 }
 
-/* Copies the list, and lets go of the routes that are leaving. The lock is held. */
-static size_t copy_routes(void)
+/* Copies the list, and lets go of the routes that are leaving; those that nobody waits for any more come out in *left.
+ * The lock is held. */
+static size_t copy_routes(inf_route **left)
 {
+    *left = NULL;
     for (inf_route *r = sender.routes, *next; r; r = next) {
         next = r->next;
         if (r->leaving) {
             detach(r);
+            if (r->release) {
+                r->next = *left;
+                *left = r;
+            }
             pthread_cond_broadcast(&sender.settled);
         }
     }
@@ -129,9 +140,15 @@ static void *run(void *unused)
         pthread_mutex_lock(&sender.lock);
         if (sender.leaving)
             break;
-        size_t count = copy_routes();
+        inf_route *left;
+        size_t count = copy_routes(&left);
         bool waiters = sender.waiters > 0;
         pthread_mutex_unlock(&sender.lock);
+        for (inf_route *next; left; left = next) {
+            next = left->next;
+            settle_stopped(left);
+            left->release(left);
+        }
 
         bool active = false;
         bool settled = false;
@@ -374,6 +391,7 @@ static uint64_t all_pending(uint64_t *in_memory)
 static void at_exit(void)
 {
     struct timespec deadline = deadline_after(EXIT_WAIT_MS);
+    struct timespec last = deadline_after(EXIT_LEAVE_MS);
     uint64_t in_memory = 0;
     pthread_mutex_lock(&sender.lock);
     if (sender.exit_handled) {
@@ -395,9 +413,8 @@ static void at_exit(void)
     }
     /* Libraries that the thread uses are about to run their own exit handlers. */
     sender.leaving = true;
-    deadline = deadline_after(EXIT_WAIT_MS);
     wake();
-    while (sender.running && pthread_cond_timedwait(&sender.settled, &sender.lock, &deadline) != ETIMEDOUT) {
+    while (sender.running && pthread_cond_timedwait(&sender.settled, &sender.lock, &last) != ETIMEDOUT) {
     }
     join = join && !sender.running;
     pthread_mutex_unlock(&sender.lock);
@@ -495,18 +512,9 @@ void inf_route_start(inf_route *route)
     pthread_mutex_unlock(&sender.lock);
 }
 
-void inf_route_stop(inf_route *route)
+/* The thread has let go of it: the end of its journal and of its counts. */
+static void settle_stopped(inf_route *route)
 {
-    if (atomic_load(&route->generation) != inf_generation())
-        return;
-    pthread_mutex_lock(&sender.lock);
-    route->leaving = true;
-    wake();
-    while (route->listed && sender.running)
-        pthread_cond_wait(&sender.settled, &sender.lock);
-    if (route->listed)
-        detach(route);
-    pthread_mutex_unlock(&sender.lock);
     inf_counts counts;
     inf_route_counts(route, &counts);
     inf_journal *journal = atomic_exchange(&route->journal, NULL);
@@ -517,4 +525,29 @@ void inf_route_stop(inf_route *route)
     log_counts(route);
     if (journal)
         inf_journal_close(journal);
+}
+
+void inf_route_stop(inf_route *route, void (*release)(inf_route *route))
+{
+    if (atomic_load(&route->generation) != inf_generation()) {
+        release(route);
+        return;
+    }
+    struct timespec deadline = deadline_after(STOP_WAIT_MS);
+    pthread_mutex_lock(&sender.lock);
+    route->leaving = true;
+    wake();
+    while (route->listed && sender.running &&
+           pthread_cond_timedwait(&sender.settled, &sender.lock, &deadline) != ETIMEDOUT) {
+    }
+    if (route->listed && sender.running) { /* the thread waits for a disk: what is left to do is its own now */
+        route->release = release;
+        pthread_mutex_unlock(&sender.lock);
+        return;
+    }
+    if (route->listed)
+        detach(route);
+    pthread_mutex_unlock(&sender.lock);
+    settle_stopped(route);
+    release(route);
 }
