@@ -64,6 +64,7 @@ torture: deps-test install-python $(STAMPS)/torture ## the fault tests at full l
 	@INF_TORTURE=1 ctest --test-dir $(SANITIZED) -R '^fault/' --output-on-failure --timeout 1800
 	@$(MAKE) tsan
 	@INF_TORTURE=1 PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VPYTHON) -m pytest -q -p no:cacheprovider --timeout=300 tests/fault
+	@INF_TORTURE=1 PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VPYTHON) -m pytest -q -s -p no:cacheprovider tests/e2e/test_durability.py
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VPYTHON) bench/outage.py
 
 TSAN_TESTS := journal_test_journal journal_test_threads journal_test_adopt send_test_call client_test_scope \

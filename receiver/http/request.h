@@ -105,6 +105,9 @@ void inf_request_suspend(inf_request *request, enum inf_phase meanwhile);
 /* Parks the request until everything this thread appended is durable; the answer that stands in it is sent then, or 503
  * when it cannot be made durable. */
 void inf_request_commit(inf_request *request);
+/* Counts `bytes` more for this request among what all bodies may take together, until its end. False: that is too
+ * much. Any thread that has the request. */
+bool inf_request_reserve(inf_request *request, size_t bytes);
 /* Ends a suspension: the answer, or the next phase, is there. The request belongs to its connection's thread again. */
 void inf_request_resume(inf_request *request, enum inf_phase phase);
 

@@ -247,23 +247,28 @@ static void check_body_headers(inf_request *r)
         inf_request_refuse(r, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "the body's encoding is neither identity nor zstd");
 }
 
-/* Reserves room for `extra` more bytes out of what all bodies may take together. */
-static bool reserve(inf_http *http, inf_request *r, size_t extra)
+bool inf_request_reserve(inf_request *r, size_t bytes)
+{
+    inf_http *http = r->receiver->http;
+    if (atomic_fetch_add(&http->bodies, bytes) + bytes > BODIES_MAX) {
+        atomic_fetch_sub(&http->bodies, bytes);
+        return false;
+    }
+    r->reserved += bytes;
+    return true;
+}
+
+/* Room for `extra` more bytes of the body. */
+static bool reserve(inf_request *r, size_t extra)
 {
     size_t need = r->body.length + extra + INF_JSON_PADDING;
-    if (need > r->reserved) {
-        size_t more = need - r->reserved;
-        if (atomic_fetch_add(&http->bodies, more) + more > BODIES_MAX) {
-            atomic_fetch_sub(&http->bodies, more);
-            return false;
-        }
-        r->reserved = need;
-    }
+    if (need > r->reserved && !inf_request_reserve(r, need - r->reserved))
+        return false;
     return inf_buf_reserve(&r->body, extra + INF_JSON_PADDING) == 0;
 }
 
 /* False when the connection is to be closed. */
-static bool take_body(inf_http *http, inf_request *r, const char *data, size_t size)
+static bool take_body(inf_request *r, const char *data, size_t size)
 {
     r->received += size;
     if (r->refused)
@@ -272,7 +277,7 @@ static bool take_body(inf_http *http, inf_request *r, const char *data, size_t s
         return r->received <= READ_OVER_MAX; /* a GET with a body: read over */
     if (r->received > r->def->body_max && !in_parts(r))
         refuse_size(r);
-    else if (!reserve(http, r, size))
+    else if (!reserve(r, size))
         inf_request_refuse(r, MHD_HTTP_SERVICE_UNAVAILABLE, "too many bodies are being received");
     else
         inf_buf_put(&r->body, data, size);
@@ -412,7 +417,7 @@ static enum MHD_Result take(void *context, struct MHD_Connection *connection, co
         }
         size_t n = *size;
         *size = 0;
-        return take_body(http, r, data, n) ? MHD_YES : MHD_NO;
+        return take_body(r, data, n) ? MHD_YES : MHD_NO;
     }
     if (r->phase == INF_PHASE_BODY) {
         r->phase = INF_PHASE_ANSWERED;

@@ -3,55 +3,46 @@
 #include <strings.h>
 
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include "ingest/unpack.h"
 
-enum { STEP = 64 * 1024, WINDOW_LOG_MAX = 23 };
-
-/* One or more frames, to the end. 0, or the HTTP status to refuse with. */
-static int decompress(ZSTD_DStream *stream, const inf_buf *packed, inf_buf *out, size_t limit)
-{
-    ZSTD_inBuffer in = {packed->data, packed->length, 0};
-    size_t left = 1;
-    while (in.pos < in.size || left > 0) {
-        if (inf_buf_reserve(out, STEP))
-            return MHD_HTTP_SERVICE_UNAVAILABLE;
-        ZSTD_outBuffer to = {out->data + out->length, STEP, 0};
-        size_t before = in.pos;
-        left = ZSTD_decompressStream(stream, &to, &in);
-        if (ZSTD_isError(left))
-            return MHD_HTTP_BAD_REQUEST;
-        out->length += to.pos;
-        if (out->length > limit)
-            return MHD_HTTP_CONTENT_TOO_LARGE;
-        if (left > 0 && to.pos == 0 && in.pos == before)
-            return MHD_HTTP_BAD_REQUEST; /* cut off */
-        if (left == 0 && in.pos == in.size)
-            break;
-    }
-    return 0;
-}
-
-/* What the first frame says of its own size, if it does: a bomb that admits to be one costs nothing. */
-static bool says_too_large(const inf_buf *packed, size_t limit)
+/* What the text may take: what the only frame says of itself, else the limit. */
+static size_t room_for(const inf_buf *packed, size_t limit)
 {
     unsigned long long size = ZSTD_getFrameContentSize(packed->data, packed->length);
-    return size != ZSTD_CONTENTSIZE_UNKNOWN && size != ZSTD_CONTENTSIZE_ERROR && size > limit;
+    if (size == ZSTD_CONTENTSIZE_UNKNOWN || size == ZSTD_CONTENTSIZE_ERROR ||
+        ZSTD_findFrameCompressedSize(packed->data, packed->length) != packed->length)
+        return limit;
+    return size > limit ? SIZE_MAX : (size_t)size; /* a bomb that admits to be one costs nothing */
+}
+
+/* All at once, into memory that is large enough for what is allowed: a stream would need its window besides. One or
+ * more frames, to the end. 0, or the HTTP status to refuse with. */
+static int decompress(inf_request *r, inf_buf *out, size_t limit)
+{
+    size_t room = room_for(&r->body, limit);
+    if (room == SIZE_MAX)
+        return MHD_HTTP_CONTENT_TOO_LARGE;
+    ZSTD_DCtx *context = ZSTD_createDCtx();
+    int status = 0;
+    if (!context || !inf_request_reserve(r, room) || inf_buf_reserve(out, room + INF_JSON_PADDING))
+        status = MHD_HTTP_SERVICE_UNAVAILABLE;
+    size_t n = status == 0 ? ZSTD_decompressDCtx(context, out->data, room, r->body.data, r->body.length) : 0;
+    if (ZSTD_isError(n))
+        status =
+            ZSTD_getErrorCode(n) == ZSTD_error_dstSize_tooSmall ? MHD_HTTP_CONTENT_TOO_LARGE : MHD_HTTP_BAD_REQUEST;
+    else
+        out->length = n;
+    ZSTD_freeDCtx(context);
+    return status;
 }
 
 static void unpack(inf_request *r, size_t limit)
 {
     inf_buf plain;
     inf_buf_init(&plain, INF_REQUEST_BODY_MAX);
-    ZSTD_DStream *stream = ZSTD_createDStream();
-    int status = MHD_HTTP_SERVICE_UNAVAILABLE;
-    if (says_too_large(&r->body, limit))
-        status = MHD_HTTP_CONTENT_TOO_LARGE;
-    else if (stream && !ZSTD_isError(ZSTD_DCtx_setParameter(stream, ZSTD_d_windowLogMax, WINDOW_LOG_MAX)))
-        status = decompress(stream, &r->body, &plain, limit);
-    ZSTD_freeDStream(stream);
-    if (status == 0 && inf_buf_reserve(&plain, INF_JSON_PADDING))
-        status = MHD_HTTP_SERVICE_UNAVAILABLE;
+    int status = decompress(r, &plain, limit);
     if (status != 0) {
         inf_buf_free(&plain);
         if (status == MHD_HTTP_BAD_REQUEST)
@@ -59,7 +50,7 @@ static void unpack(inf_request *r, size_t limit)
         else if (status == MHD_HTTP_CONTENT_TOO_LARGE)
             inf_request_refusef(r, (unsigned)status, "the decompressed body is larger than %zu bytes", limit);
         else
-            inf_request_refuse(r, (unsigned)status, "out of memory");
+            inf_request_refuse(r, (unsigned)status, "out of memory, or too many bodies are being received");
         return;
     }
     inf_buf_free(&r->body);

@@ -66,8 +66,9 @@ def wait_for(what, condition, seconds=SECONDS):
 class Receiver:
     """`infinium serve` on a directory; may be killed and started again, on the same port."""
 
-    def __init__(self, data):
+    def __init__(self, data, *options):
         self.data = data
+        self.options = options
         self.process = None
         self.port = 0
         self.output = []
@@ -76,7 +77,7 @@ class Receiver:
     def start(self):
         self.output, self.errors = [], []
         self.process = subprocess.Popen(
-            [COMMAND, "serve", "--data", str(self.data), "--listen", f"127.0.0.1:{self.port}"],
+            [COMMAND, "serve", "--data", str(self.data), "--listen", f"127.0.0.1:{self.port}", *self.options],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
