@@ -24,7 +24,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHON
 
 .DEFAULT_GOAL := build
-.PHONY: build deps deps-test deps-bench demo test bench torture tsan fuzz clean help install-python conformance interop
+.PHONY: schemathesis build deps deps-test deps-bench demo test bench torture tsan fuzz clean help install-python conformance interop
 
 build: deps ## build the library, the infinium command and the C examples into build/release
 	@cmake -S . -B $(RELEASE) -G Ninja $(RELEASE_OPTIONS) >$(RELEASE).log 2>&1 || { cat $(RELEASE).log; exit 1; }
@@ -89,6 +89,10 @@ fuzz: deps-test ## each fuzzer for SECONDS_EACH seconds (60); needs clang
 	    build/fuzz/tests/fuzz/fuzz_$$name -max_total_time=$(SECONDS_EACH) -timeout=20 -rss_limit_mb=2048 -max_len=65536 \
 	        -verbosity=0 -print_final_stats=1 -artifact_prefix=build/fuzz/$$name- \
 	        build/fuzz/found/$$name tests/fuzz/corpus/$$name || exit 1; done
+
+schemathesis: deps-test $(STAMPS)/tests install-python ## generated requests against the API's description, SECONDS_EACH seconds (60) each as administrator, reader and nobody
+	@INF_SCHEMATHESIS_SECONDS=$(SECONDS_EACH) INFINIUM=$(VENV)/bin/infinium $(VPYTHON) -m pytest -q -p no:cacheprovider \
+	    -p no:schemathesis --timeout=900 tests/e2e/test_openapi.py
 
 conformance: deps ## the conformance suite on the published client and on ours
 	@test -x build/venv-published/bin/python || $(PYTHON) -m venv build/venv-published

@@ -3,11 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "api/summary.h"
-#include "base/clock.h"
-#include "base/id.h"
 #include "commands.h"
 #include "data.h"
+#include "filter.h"
 #include "infinium.h"
 #include "options.h"
 #include "rows.h"
@@ -53,13 +51,6 @@ static int print_rows(inf_store *store, inf_store_filter filter, int64_t limit, 
     return 0;
 }
 
-static int take_time(const cli_syntax *syntax, const char *option, const char *text, uint64_t *out)
-{
-    if (!text || inf_rfc3339_parse(text, strlen(text), out) == 0)
-        return -1;
-    return cli_usage_error(syntax->command, "%s wants a time like 2026-11-23T08:00:00Z, not '%s'", option, text);
-}
-
 static int list(inf_store *store, const inf_store_filter *filter, bool count_only, bool json, int64_t limit)
 {
     if (count_only) {
@@ -85,16 +76,13 @@ static int list(inf_store *store, const inf_store_filter *filter, bool count_onl
 
 int cmd_ls(int argc, char **argv)
 {
-    const char *data = NULL, *name = NULL, *status = NULL, *agent = NULL, *from = NULL, *to = NULL;
+    const char *data = NULL;
+    cli_filter chosen = {0};
     bool json = false, count_only = false;
     int64_t limit = -1;
     const cli_option options[] = {
         {"--data", CLI_TEXT, &data, "DIR", CLI_DATA_HELP, CLI_DATA_ENVIRONMENT},
-        {"--name", CLI_TEXT, &name, "NAME", "only traces of this name", NULL},
-        {"--status", CLI_TEXT, &status, "STATUS", "only ok, error, running or interrupted ones", NULL},
-        {"--agent", CLI_TEXT, &agent, "UUID", "only traces of this agent", NULL},
-        {"--from", CLI_TEXT, &from, "TIME", "started at or after, RFC 3339", NULL},
-        {"--to", CLI_TEXT, &to, "TIME", "started before, RFC 3339", NULL},
+        CLI_FILTER_OPTIONS(&chosen),
         {"--limit", CLI_INT, &limit, "N", "at most N, 0 for all (default: 50, with --json all)", NULL},
         {"--count", CLI_FLAG, &count_only, NULL, "print only how many there are", NULL},
         {"--json", CLI_FLAG, &json, NULL, "one JSON object a line", NULL},
@@ -105,6 +93,8 @@ int cmd_ls(int argc, char **argv)
         .about = "Lists traces, newest first. A receiver may be running on the directory or not.",
         .examples = "  infinium ls --status error\n"
                     "  infinium ls --name \"Email Classifier\" --limit 5\n"
+                    "  infinium ls --search \"connection refused\" --from 2026-11-23T08:00:00Z\n"
+                    "  infinium ls --tag production --model gpt-4o --min-duration 2.5\n"
                     "  infinium ls --json | jq -r 'select(.duration_s > 1) | .trace_id'\n"
                     "  infinium ls --count\n",
         .options = options,
@@ -115,18 +105,8 @@ int cmd_ls(int argc, char **argv)
     if (code >= 0)
         return code;
 
-    inf_store_filter filter = INF_STORE_FILTER_INIT;
-    uint8_t agent_id[16];
-    filter.name = name;
-    if (status && (filter.status = inf_status_parse(status)) < 0)
-        return cli_usage_error(syntax.command, "no status '%s'; there are ok, error, running and interrupted", status);
-    if (agent) {
-        if (inf_id_parse(agent, strlen(agent), agent_id) != 0)
-            return cli_usage_error(syntax.command, "--agent wants a UUID, not '%s'", agent);
-        filter.agent_id = agent_id;
-    }
-    if ((code = take_time(&syntax, "--from", from, &filter.from_ns)) >= 0 ||
-        (code = take_time(&syntax, "--to", to, &filter.to_ns)) >= 0)
+    inf_store_filter filter;
+    if ((code = cli_filter_read(&syntax, &chosen, &filter)) >= 0)
         return code;
     if (limit < 0)
         limit = json ? 0 : TABLE_ROWS;

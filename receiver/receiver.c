@@ -171,6 +171,8 @@ static int start(inf_receiver *r, const inf_serve_options *options, char *messag
     if (rc == 0)
         rc = inf_hub_open(&r->hub, r->directory.path);
     if (rc == 0)
+        rc = inf_exports_open(&r->exports, r->directory.path);
+    if (rc == 0)
         rc = inf_intake_open(&r->intake, &r->directory, options->journal_max_bytes, stored, wants_care, r);
     if (rc == 0)
         rc = start_keeper(r);
@@ -231,6 +233,7 @@ void inf_receiver_stop(inf_receiver *r)
     inf_workers_stop(r->workers);
     inf_intake_stop(r->intake);
     inf_hub_stop(r->hub);
+    inf_exports_stop(r->exports);
     stop_keeper(r);
     inf_http_stop(r->http);
     if (r->tls)
@@ -238,6 +241,7 @@ void inf_receiver_stop(inf_receiver *r)
     inf_intake_close(r->intake, (int)atomic_load(&r->shutdown_s) * 1000);
     inf_hub_close(r->hub);
     inf_slow_close(r->slow);
+    inf_exports_close(r->exports);
     inf_keys_close(r->keys);
     inf_directory_release(&r->directory);
     inf_metrics_free(r->metrics);

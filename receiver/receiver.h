@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "api/export.h"
 #include "auth/keys.h"
 #include "auth/login.h"
 #include "directory.h"
@@ -24,6 +25,7 @@ struct inf_receiver {
     inf_keys *keys;
     inf_intake *intake;
     inf_hub *hub;
+    inf_exports *exports;
     inf_workers *workers;
     inf_slow *slow;
     inf_http *http;

@@ -62,8 +62,8 @@ def ctest(key, title, tree):
 
 def pytest(key, title, folder, seconds, options=()):
     report = RESULTS / f"{key}.xml"
-    command = [str(BIN / "python"), "-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout=120", "-o"]
-    command += ["asyncio_mode=auto", f"--junitxml={report}", *options, str(folder)]
+    command = [str(BIN / "python"), "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:schemathesis"]
+    command += ["--timeout=120", "-o", "asyncio_mode=auto", f"--junitxml={report}", *options, str(folder)]
     path = f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}"
     environment = {"PATH": path, "INFINIUM": str(BIN / "infinium"), "INFINIUM_BIN": str(BIN / "infinium")}
     environment["INFINIUM_IMPL"] = "ours"  # which client the conformance suite is run on

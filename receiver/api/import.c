@@ -13,8 +13,10 @@ static void free_import(void *import)
 
 static void answer(inf_request *r, const inf_import *import)
 {
-    if (inf_import_counted(import)->lines == 0) {
-        inf_request_refuse(r, MHD_HTTP_BAD_REQUEST, "the body holds no trace");
+    const inf_import_counts *counts = inf_import_counted(import);
+    if (counts->rejected == counts->lines) { /* or there was none */
+        const char *reason = inf_import_reason(import);
+        inf_request_refuse(r, MHD_HTTP_BAD_REQUEST, reason ? reason : "the body holds no trace");
         return;
     }
     inf_json_writer w = inf_json_writer_on(&r->answer);

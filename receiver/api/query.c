@@ -115,8 +115,8 @@ static bool read_value(struct reading *r, const inf_query_parameter *p, const ch
     int64_t integer;
     switch (p->kind) {
     case INF_QUERY_TEXT:
-        snprintf(range, sizeof range, "is longer than %lld bytes", (long long)p->most);
-        if (length > (size_t)p->most)
+        snprintf(range, sizeof range, "is longer than %lld characters", (long long)p->most);
+        if (inf_utf8_count(text, length) > (size_t)p->most)
             return bad(r, p->name, range);
         *(const char **)p->value = text;
         return true;
@@ -189,10 +189,14 @@ bool inf_query_settle(inf_request *request, inf_query_traces *q)
     inf_store_filter *f = &q->filter;
     if (q->agent.given)
         f->agent_id = q->agent.id;
+    if (q->parent.given)
+        f->parent_id = q->parent.id;
     f->status = q->status;
     f->limit = (int)q->limit;
     if (f->from_ns && f->to_ns && f->from_ns > f->to_ns)
         inf_request_refuse(request, MHD_HTTP_BAD_REQUEST, "from is after to");
+    else if (f->max_duration_ns && f->min_duration_ns > f->max_duration_ns)
+        inf_request_refuse(request, MHD_HTTP_BAD_REQUEST, "min_duration is above max_duration");
     else
         return inf_access_filter(request, f);
     return false;

@@ -1,6 +1,6 @@
 /* The query string of a request, read by a table: each handler lists the parameters that it takes, and what is not in
- * the list, given twice, empty, no UTF-8 text or out of its range is refused with a 400 that names the parameter and says
- * what is allowed: a filter that is misspelt, or that a script forgot to fill in, must not list everything. */
+ * the list, given twice, empty, no UTF-8 text or out of its range is refused with a 400 that names the parameter and
+ * says what is allowed: a filter that is misspelt, or that a script forgot to fill in, must not list everything. */
 #ifndef INF_API_QUERY_H
 #define INF_API_QUERY_H
 
@@ -12,7 +12,7 @@
 #include "store/store.h"
 
 enum inf_query_kind {
-    INF_QUERY_TEXT,    /* const char *: UTF-8 without NUL, at most `most` bytes; lives as long as the request */
+    INF_QUERY_TEXT,    /* const char *: UTF-8 without NUL, at most `most` characters; lives as long as the request */
     INF_QUERY_ID,      /* inf_query_id: 32 hexadecimal digits or a UUID */
     INF_QUERY_TIME,    /* uint64_t, Unix nanoseconds, never 0 once given: RFC 3339 */
     INF_QUERY_SECONDS, /* uint64_t, nanoseconds: a decimal number of seconds, at most `most` of them */
@@ -54,7 +54,7 @@ typedef struct inf_query_traces {
         .filter = INF_STORE_FILTER_INIT, .status = -1, .limit = 50                                                     \
     }
 
-#define INF_QUERY_TEXT_MAX 2000                           /* bytes: 500 characters of a name */
+#define INF_QUERY_TEXT_MAX 500                            /* characters, as of a name */
 #define INF_QUERY_LIMIT_MAX 500                           /* rows of a page */
 #define INF_QUERY_DURATION_MAX 1000000000                 /* seconds */
 #define INF_QUERY_STATUSES "running|ok|error|interrupted" /* as enum inf_status counts */
@@ -64,8 +64,16 @@ typedef struct inf_query_traces {
         {"name", INF_QUERY_TEXT, &(q)->filter.name, 0, INF_QUERY_TEXT_MAX, NULL},                                      \
         {"status", INF_QUERY_CHOICE, &(q)->status, 0, 0, INF_QUERY_STATUSES},                                          \
         {"from", INF_QUERY_TIME, &(q)->filter.from_ns, 0, 0, NULL},                                                    \
+        {"to", INF_QUERY_TIME, &(q)->filter.to_ns, 0, 0, NULL},                                                        \
+        {"min_duration", INF_QUERY_SECONDS, &(q)->filter.min_duration_ns, 0, INF_QUERY_DURATION_MAX, NULL},            \
+        {"max_duration", INF_QUERY_SECONDS, &(q)->filter.max_duration_ns, 0, INF_QUERY_DURATION_MAX, NULL},            \
+        {"model", INF_QUERY_TEXT, &(q)->filter.model, 0, INF_QUERY_TEXT_MAX, NULL},                                    \
+        {"tag", INF_QUERY_TEXT, &(q)->filter.tag, 0, INF_QUERY_TEXT_MAX, NULL},                                        \
+        {"session", INF_QUERY_TEXT, &(q)->filter.session_id, 0, INF_QUERY_TEXT_MAX, NULL},                             \
+        {"user", INF_QUERY_TEXT, &(q)->filter.user_id, 0, INF_QUERY_TEXT_MAX, NULL},                                   \
+        {"q", INF_QUERY_TEXT, &(q)->filter.text, 0, INF_QUERY_TEXT_MAX, NULL},                                         \
     {                                                                                                                  \
-        "to", INF_QUERY_TIME, &(q)->filter.to_ns, 0, 0, NULL                                                           \
+        "parent", INF_QUERY_ID, &(q)->parent, 0, 0, NULL                                                               \
     }
 
 /* Puts what was read into the filter, with what the caller may see. False when it refused the request. */

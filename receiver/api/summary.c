@@ -113,6 +113,12 @@ void inf_summary_write(inf_json_writer *w, const inf_summary *summary)
     inf_json_end_object(w);
 }
 
+void inf_summary_members(inf_json_writer *w, const inf_summary *summary)
+{
+    members(w, summary);
+    time_of(w, "received_at", summary->received_ns);
+}
+
 static bool given_already(const char *key, size_t length)
 {
     for (size_t i = 0; i < sizeof summary_keys / sizeof summary_keys[0]; i++)
@@ -129,15 +135,22 @@ int inf_whole_trace_write(inf_json_writer *w, const inf_summary *summary, const 
     if (rc < 0)
         return rc;
     inf_json_begin_object(w);
-    members(w, summary);
-    time_of(w, "received_at", summary->received_ns);
+    inf_summary_members(w, summary);
     inf_json_iterator i = inf_json_iterate(root);
+    bool scores = false;
     while (inf_json_type(root) == INF_JSON_OBJECT && inf_json_next(&i)) {
-        if (given_already(i.key, i.key_length))
+        bool scored = i.key_length == 6 && memcmp(i.key, "scores", 6) == 0;
+        if (given_already(i.key, i.key_length) || (scored && (scores || inf_json_type(i.value) != INF_JSON_ARRAY)))
             continue;
+        scores |= scored;
         inf_json_key_n(w, i.key, i.key_length);
         inf_json_write(i.value, w->out);
         w->comma = true;
+    }
+    if (!scores) {
+        inf_json_key(w, "scores");
+        inf_json_begin_array(w);
+        inf_json_end_array(w);
     }
     inf_json_end_object(w);
     return 0;

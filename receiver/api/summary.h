@@ -14,7 +14,11 @@ int inf_status_parse(const char *name);
 /* Writes the summary as one object. */
 void inf_summary_write(inf_json_writer *writer, const inf_summary *summary);
 
-/* Writes the whole trace as one object: the summary's members, received_at, and every other member of the body.
+/* Writes the summary's members, and received_at, into an object that is open. */
+void inf_summary_members(inf_json_writer *writer, const inf_summary *summary);
+
+/* Writes the whole trace as one object: the summary's members, received_at, and every other member of the body;
+ * `scores` is always there.
  * `parser` is used for the body. 0, or a negative error when the body does not parse. */
 int inf_whole_trace_write(inf_json_writer *writer, const inf_summary *summary, const char *body, size_t body_length,
                           inf_json *parser);

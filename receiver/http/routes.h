@@ -43,6 +43,11 @@
     /* traces */                                                                                                       \
     X(LIST,         "GET",    "/traces",                  READ,          0,                   WORKER, inf_api_traces)      \
     X(SHOW,         "GET",    "/traces/{trace}",          READ,          0,                   WORKER, inf_api_trace)       \
+    X(TREE,         "GET",    "/traces/{trace}/tree",     READ,          0,                   WORKER, inf_api_tree)        \
+    X(SESSIONS,     "GET",    "/sessions",                READ,          0,                   WORKER, inf_api_sessions)    \
+    X(STATS,        "GET",    "/stats",                   READ,          0,                   WORKER, inf_api_stats)       \
+    X(VALUES,       "GET",    "/values",                  READ,          0,                   WORKER, inf_api_values)      \
+    X(EXPORT,       "GET",    "/export",                  READ,          0,                   WORKER, inf_api_export)      \
     X(IMPORT,       "POST",   "/import",                  ADMIN,         INF_IMPORT_PART,     STREAM, inf_api_import)      \
     X(EVENTS,       "GET",    "/events",                  READ,          0,                   WORKER, inf_api_events)      \
     /* agents and keys */                                                                                              \

@@ -15,7 +15,10 @@ struct inf_import {
     inf_json *line;
     inf_body_reader body;
     inf_import_counts counts;
-    inf_buf rejected; /* elements of an array of JSON */
+    inf_buf rejected;   /* elements of an array of JSON */
+    const char *reason; /* of the first one */
+    void (*refused)(void *context, uint64_t index, const char *reason);
+    void *context;
 
     /* gathered, not stored: records of record.h, one after another */
     inf_buf records;
@@ -58,8 +61,18 @@ void inf_import_free(inf_import *im)
     free(im);
 }
 
+void inf_import_tell(inf_import *im, void (*refused)(void *context, uint64_t index, const char *reason), void *context)
+{
+    im->refused = refused;
+    im->context = context;
+}
+
 static void reject(inf_import *im, uint64_t index, const char *reason)
 {
+    if (!im->reason)
+        im->reason = reason;
+    if (im->refused)
+        im->refused(im->context, index, reason);
     if (im->counts.rejected++ >= INF_IMPORT_REJECTED_MAX)
         return;
     inf_json_writer w = {&im->rejected, im->rejected.length > 0};
@@ -223,6 +236,13 @@ static bool get_id(inf_json_value line, const char *key, char text[40], uint8_t 
     return true;
 }
 
+static void read_rest(inf_json_value line, inf_store_put *trace)
+{
+    double cost;
+    if (inf_json_get_double(line, "cost_usd", &cost) && cost >= 0 && cost < 9e9)
+        trace->summary.cost_nano_usd = (int64_t)(cost * 1e9 + 0.5);
+}
+
 /* NULL, or why the line is refused; *rc: why the import ends. */
 static const char *read_line(inf_import *im, inf_store *store, const char *text, size_t length, uint64_t index, int *rc)
 {
@@ -256,6 +276,7 @@ static const char *read_line(inf_import *im, inf_store *store, const char *text,
         return reason;
     if (memcmp(trace.summary.trace_id, trace_id, 16) != 0)
         return "the body's trace_id is another one than the line's";
+    read_rest(line, &trace);
     *rc = know_agent(im, store, line, agent_id);
     if (*rc == 0)
         *rc = gather(im, store, &trace, index);
@@ -303,6 +324,11 @@ int inf_import_take(inf_import *im, inf_store *store, const char *text, size_t l
 const inf_import_counts *inf_import_counted(const inf_import *im)
 {
     return &im->counts;
+}
+
+const char *inf_import_reason(const inf_import *im)
+{
+    return im->reason;
 }
 
 void inf_import_write(const inf_import *im, inf_json_writer *w)

@@ -26,6 +26,9 @@ typedef struct inf_import_counts {
 
 /* The import has no thread and no handle: each call brings a handle, one call at a time. NULL without memory. */
 inf_import *inf_import_new(void);
+/* Has `refused` called for each line that is not taken, with its number from 0. */
+void inf_import_tell(inf_import *import, void (*refused)(void *context, uint64_t index, const char *reason),
+                     void *context);
 void inf_import_free(inf_import *import);
 
 /* Takes the whole lines of `text`, and with `last` what follows the last of them too, and stores what it has gathered
@@ -35,6 +38,9 @@ void inf_import_free(inf_import *import);
 int inf_import_take(inf_import *import, inf_store *store, const char *text, size_t length, bool last, size_t *used);
 
 const inf_import_counts *inf_import_counted(const inf_import *import);
+
+/* Why the first line was refused, static text; NULL when none was. */
+const char *inf_import_reason(const inf_import *import);
 
 /* The answer, as the batch wire's: one object with success, accepted, duplicates, rejected (index of the line, reason;
  * the first INF_IMPORT_REJECTED_MAX), rejected_count and agents_added. */

@@ -99,6 +99,7 @@ static void a_bad_line_does_not_spoil_the_others(void **state)
     assert_int_equal(stored(r), 2 * sizeof bad / sizeof bad[0]);
     check_answer(import_text(r, " \n\n"), 400, "no trace");
     check_answer(http_ask(&r->c, "POST", IMPORT, admin, "", 0), 400, "no trace");
+    check_answer(import_text(r, "{}\n[]\n"), 400, "no trace_id");
     check_answer(http_ask(&r->c, "POST", IMPORT "?x=1", admin, "{}", 2), 400, "no parameter 'x'");
     check_answer(http_ask(&r->c, "GET", IMPORT, admin, NULL, 0), 405, NULL);
 }

@@ -1,0 +1,130 @@
+/* `infinium export`: traces as NDJSON or CSV. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/dump.h"
+#include "base/clock.h"
+#include "commands.h"
+#include "data.h"
+#include "filter.h"
+#include "infinium.h"
+#include "options.h"
+#include "progress.h"
+
+typedef struct target {
+    const char *path; /* NULL: standard output */
+    char part[CLI_PATH_SIZE];
+    FILE *file;
+} target;
+
+/* Traces are nobody else's to read; and a file of this name is there only once it is whole. */
+static int open_target(target *t, const char *path)
+{
+    t->path = path && strcmp(path, "-") != 0 ? path : NULL;
+    t->file = stdout;
+    if (!t->path)
+        return -1;
+    if ((size_t)snprintf(t->part, sizeof t->part, "%s.part", path) >= sizeof t->part)
+        return cli_error("the path %s is too long", path);
+    int fd = open(t->part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    t->file = fd >= 0 ? fdopen(fd, "w") : NULL;
+    if (t->file)
+        return -1;
+    int error = errno;
+    if (fd >= 0)
+        close(fd);
+    return cli_error("cannot write %s: %s", t->part, strerror(error));
+}
+
+static int close_target(target *t, int code)
+{
+    if (!t->path)
+        return code;
+    bool fine = fflush(t->file) == 0 && fsync(fileno(t->file)) == 0;
+    int error = errno;
+    fine = fclose(t->file) == 0 && fine;
+    if (code == CLI_DONE && (!fine || rename(t->part, t->path) != 0))
+        code = cli_error("cannot write %s: %s", t->path, strerror(fine ? errno : error));
+    if (code != CLI_DONE)
+        unlink(t->part);
+    return code;
+}
+
+static int write_all(inf_dump *dump, target *t)
+{
+    inf_buf text;
+    inf_buf_init(&text, INF_DUMP_ENOUGH + INF_DUMP_LINE_MAX);
+    cli_progress progress = cli_progress_begin("exported");
+    int more;
+    int code = CLI_DONE;
+    do {
+        inf_buf_reset(&text);
+        more = inf_dump_some(dump, &text);
+        if (more < 0) {
+            cli_progress_end(&progress);
+            code = cli_store_error(dump->store, more, "reading the traces");
+        } else if (fwrite(text.data ? text.data : (const void *)"", 1, text.length, t->file) != text.length) {
+            cli_progress_end(&progress);
+            /* Nobody reads our output any more: nothing to say. */
+            code = t->path ? cli_error("cannot write %s: %s", t->part, strerror(errno)) : CLI_FAILED;
+        }
+        cli_progress_show(&progress, dump->written, text.length);
+    } while (more == 1 && code == CLI_DONE);
+    cli_progress_end(&progress);
+    inf_buf_free(&text);
+    return code;
+}
+
+int cmd_export(int argc, char **argv)
+{
+    const char *data = NULL, *format = "ndjson", *output = NULL;
+    cli_filter chosen = {0};
+    const cli_option options[] = {
+        {"--data", CLI_TEXT, &data, "DIR", CLI_DATA_HELP, CLI_DATA_ENVIRONMENT},
+        {"--format", CLI_TEXT, &format, "FORMAT", "ndjson (all of a trace) or csv (a row a trace, for spreadsheets)",
+         NULL},
+        {"--output", CLI_TEXT, &output, "FILE", "write here, not to standard output", NULL},
+        {"-o", CLI_TEXT, &output, "FILE", "the same", NULL},
+        CLI_FILTER_OPTIONS(&chosen),
+    };
+    const cli_syntax syntax = {
+        .command = "infinium export",
+        .arguments = "",
+        .about =
+            "Writes traces, newest first: as NDJSON, which `infinium import` takes back, or as CSV. A receiver may be\n"
+            "running on the directory or not.",
+        .examples = "  infinium export -o traces.ndjson\n"
+                    "  infinium export --format csv --from 2026-11-01T00:00:00Z -o november.csv\n"
+                    "  infinium export --status error | zstd > errors.ndjson.zst\n"
+                    "  infinium export | jq -r 'select(.cost_usd > 0.1) | .body.input_summary'\n",
+        .options = options,
+        .option_count = CLI_COUNT(options),
+    };
+    cli_arguments arguments;
+    inf_store_filter filter;
+    int code = cli_parse(&syntax, argc, argv, &arguments);
+    if (code < 0 && strcmp(format, "ndjson") != 0 && strcmp(format, "csv") != 0)
+        code = cli_usage_error(syntax.command, "no format '%s'; there are ndjson and csv", format);
+    if (code >= 0 || (code = cli_filter_read(&syntax, &chosen, &filter)) >= 0)
+        return code;
+
+    inf_store *store;
+    inf_dump dump;
+    target t;
+    char dir[CLI_PATH_SIZE];
+    code = cli_open_store(&store, data, INF_STORE_READ_ONLY, true, dir);
+    if (code < 0)
+        code = open_target(&t, output);
+    if (code < 0) {
+        inf_dump_init(&dump, store, &filter, *format == 'c' ? INF_DUMP_CSV : INF_DUMP_NDJSON);
+        code = close_target(&t, write_all(&dump, &t));
+        if (code == CLI_DONE && t.path)
+            fprintf(stderr, "%" PRIu64 " traces in %s\n", dump.written, t.path);
+    }
+    inf_store_close(store);
+    return code;
+}

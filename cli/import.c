@@ -1,0 +1,157 @@
+/* `infinium import FILE`: what `infinium export` wrote, back into a data directory. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/json_read.h"
+#include "base/json_write.h"
+#include "commands.h"
+#include "data.h"
+#include "infinium.h"
+#include "ingest/import.h"
+#include "options.h"
+#include "output.h"
+#include "progress.h"
+#include "rows.h"
+
+enum {
+    READ_BYTES = 1024 * 1024,
+    ROOM = INF_IMPORT_LINE_MAX + 2 * READ_BYTES,
+    ANSWER_LIMIT = 1024 * 1024,
+    TOLD_MAX = 20
+};
+
+typedef struct source {
+    const char *name;
+    int fd;
+    char *text; /* ROOM bytes, and padding */
+    size_t length;
+} source;
+
+static void tell(void *context, uint64_t index, const char *reason)
+{
+    int *told = context;
+    if (++*told <= TOLD_MAX)
+        fprintf(stderr, "trace %" PRIu64 " of the file is refused: %s\n", index + 1, reason);
+    else if (*told == TOLD_MAX + 1)
+        fprintf(stderr, "further ones are not told\n");
+}
+
+/* 1: there is more; 0: the end; -1 with errno. */
+static int read_more(source *s)
+{
+    ssize_t n;
+    do
+        n = read(s->fd, s->text + s->length, READ_BYTES);
+    while (n < 0 && errno == EINTR);
+    if (n > 0)
+        s->length += (size_t)n;
+    return n > 0 ? 1 : (int)n;
+}
+
+static int take_all(inf_import *import, inf_store *store, source *s)
+{
+    cli_progress progress = cli_progress_begin("imported");
+    int more = 1;
+    int error = 0;
+    while (more == 1 && !error) {
+        size_t used = 0;
+        size_t before = s->length;
+        more = read_more(s);
+        if (more < 0)
+            break;
+        error = inf_import_take(import, store, s->text, s->length, more == 0, &used);
+        cli_progress_show(&progress, inf_import_counted(import)->accepted, s->length - before);
+        memmove(s->text, s->text + used, s->length - used);
+        s->length -= used;
+    }
+    cli_progress_end(&progress);
+    if (more < 0)
+        return cli_error("cannot read %s: %s", s->name, strerror(errno));
+    return error ? cli_store_error(store, error, "storing the traces") : -1;
+}
+
+static int report(const inf_import *import, bool json)
+{
+    const inf_import_counts *c = inf_import_counted(import);
+    if (json) {
+        inf_buf line;
+        inf_buf_init(&line, ANSWER_LIMIT);
+        inf_json_writer w = inf_json_writer_on(&line);
+        inf_import_write(import, &w);
+        int error = cli_print_line(&line);
+        if (error)
+            return cli_error("printing the numbers: %s", inf_strerror(error));
+    } else {
+        printf("imported %" PRIu64 " traces; %" PRIu64 " were there already, %" PRIu64 " were refused\n", c->accepted,
+               c->duplicates, c->rejected);
+        if (c->agents)
+            printf("%" PRIu64 " agents were added, without a secret; `infinium agent list` shows them\n", c->agents);
+    }
+    return c->rejected ? CLI_FAILED : CLI_DONE;
+}
+
+static int import_file(inf_store *store, source *s, bool json)
+{
+    int told = 0;
+    inf_import *import = inf_import_new();
+    s->text = malloc(ROOM + INF_JSON_PADDING);
+    int code = -1;
+    if (!import || !s->text)
+        code = cli_error("out of memory");
+    if (code < 0) {
+        if (!json)
+            inf_import_tell(import, tell, &told);
+        code = take_all(import, store, s);
+    }
+    if (code < 0)
+        code = report(import, json);
+    free(s->text);
+    inf_import_free(import);
+    return code;
+}
+
+int cmd_import(int argc, char **argv)
+{
+    const char *data = NULL;
+    bool json = false;
+    const cli_option options[] = {
+        {"--data", CLI_TEXT, &data, "DIR", CLI_DATA_HELP, CLI_DATA_ENVIRONMENT},
+        {"--json", CLI_FLAG, &json, NULL, "the numbers as one JSON object", NULL},
+    };
+    const cli_syntax syntax = {
+        .command = "infinium import",
+        .arguments = "FILE",
+        .about =
+            "Takes back the NDJSON that `infinium export` wrote; - reads standard input. What is there already is\n"
+            "left, so importing twice does no harm. A receiver may be running on the directory or not.",
+        .examples = "  infinium import traces.ndjson\n"
+                    "  zstd -dc traces.ndjson.zst | infinium import - --data /srv/infinium\n",
+        .options = options,
+        .option_count = CLI_COUNT(options),
+        .least = 1,
+        .most = 1,
+    };
+    cli_arguments arguments;
+    int code = cli_parse(&syntax, argc, argv, &arguments);
+    if (code >= 0)
+        return code;
+    source s = {.name = arguments.values[0], .fd = STDIN_FILENO};
+    if (strcmp(s.name, "-") != 0)
+        s.fd = open(s.name, O_RDONLY | O_CLOEXEC);
+    if (s.fd < 0)
+        return cli_error("cannot read %s: %s", s.name, strerror(errno));
+    inf_store *store;
+    char dir[CLI_PATH_SIZE];
+    code = cli_open_store(&store, data, INF_STORE_CREATE, false, dir);
+    if (code < 0)
+        code = import_file(store, &s, json);
+    inf_store_close(store);
+    if (s.fd != STDIN_FILENO)
+        close(s.fd);
+    return code;
+}
