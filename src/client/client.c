@@ -75,6 +75,7 @@ static void free_client(inf_client *client)
     inf_os.free(route->base_url);
     inf_os.free(route->user_agent);
     inf_os.free(route->directory);
+    inf_os.free(route->wanted_directory);
     free(client); /* aligned_alloc */
 }
 

@@ -91,7 +91,7 @@ int writer_create(inf_journal *j, const char *dir)
 {
     for (int i = 0; i < TRIES; i++) {
         char path[PATH_MAX];
-        uint64_t id = inf_random_u64();
+        uint64_t id = j->writer_id ? j->writer_id : inf_random_u64();
         int n = snprintf(j->path, sizeof(j->path), "%s/w-%016llx", dir, (unsigned long long)id);
         if (n < 0 || (size_t)n >= sizeof(j->path) || lock_path(j->path, path))
             return INF_E2BIG;

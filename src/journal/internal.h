@@ -138,6 +138,7 @@ struct segment {
     uint32_t released;       /* (L) bytes whose pages were given back */
     int fd;                  /* (L) -1: not open */
     unsigned pins;           /* (L) syncs that use fd */
+    bool in_memory;          /* (L) has no file, for it was made before there was a directory, or there is none */
     bool damaged;            /* (L) it can no longer be told whether a producer is still writing into it */
     _Atomic uint32_t sealed; /* offset of the end once no record can be added, else 0 */
     _Atomic uint32_t done;   /* the reader has passed the end: acknowledged so far, the segment is done with; else 0 */
@@ -163,6 +164,8 @@ struct inf_journal {
     uint64_t rolled_at_ns;         /* (L) monotonic: when it last saw it change */
     uint32_t trimmed_last;         /* (L) `last` when what is full was last given back */
     uint32_t stock_number;         /* (L) */
+    bool move;                     /* (L) segments in memory are to go into files ... */
+    uint64_t move_at_ns;           /* (L) ... but not before: monotonic */
     struct segment spares[SPARES]; /* (L) retired, mapped, to be recycled; `sealed` is 0 once it is cleared */
     uint32_t spare_count;          /* (L) */
     uint32_t clearing;             /* (L) spares that are not in the list: being made or cleared */
@@ -189,8 +192,8 @@ struct inf_journal {
     bool parent_synced;          /* (sync_lock) */
 
     bool adopted;
-    bool in_files;
-    int lock_fd; /* -1: no files */
+    atomic_bool in_files; /* may become true: inf_journal_attach() */
+    int lock_fd;          /* -1: no files */
     char path[PATH_MAX];
 };
 
@@ -223,6 +226,9 @@ static inline uint64_t reserve_of(uint32_t index, uint32_t offset)
 
 /* Prepares the slot after those that are prepared: from a spare, or new. With `lock` held. */
 int segment_prepare_next(inf_journal *j);
+
+/* Gives a segment in memory that nobody writes to any more its file, at the same address. With `lock` held. */
+int segment_to_file(inf_journal *j, struct segment *s);
 
 /* Gives the last of the prepared ones up: to the spares, or (true) into `out`, to be dropped and its file deleted. With
  * `lock` held. */
@@ -294,7 +300,8 @@ bool segment_name_parse(const char *name, uint32_t *number);
 /* 0 when `path` is a directory of this user, INF_EACCES when it is somebody else's. */
 int directory_check(const char *path);
 
-/* Makes "<dir>/w-<id>" with its lock held; fills path, writer_id and lock_fd. */
+/* Makes "<dir>/w-<id>" with its lock held, with writer_id as the id unless that is 0; fills path, writer_id, lock_fd.
+ */
 int writer_create(inf_journal *j, const char *dir);
 
 /* Takes the lock of an existing writer. 1 and *fd; 0 when it lives or has gone; negative on error. */

@@ -53,6 +53,10 @@
  * as it goes. A header that does not check out costs only the acknowledged offset: id and number are in the names, the
  * size is the file's, and the records speak for themselves.
  *
+ * WITHOUT A DIRECTORY everything is the same in anonymous memory. When there is one after all (inf_journal_attach()),
+ * the current segment is closed, the next one is a file, and what is in memory is written to files of its own, each
+ * mapped in the place of the memory, once its writers are done. The writer's id, which is in every checksum, stays.
+ *
  * FORK. A child has copies of the mappings and of the lock's descriptor. inf_journal_after_fork() drops both and never
  * unlocks: the lock belongs to the open file, which the parent shares.
  *
@@ -64,6 +68,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/id.h"
 #include "base/os.h"
 #include "infinium.h"
 #include "journal/internal.h"
@@ -133,6 +138,73 @@ static int open_in_files(inf_journal *j, const char *dir)
     return error;
 }
 
+int inf_journal_attach(inf_journal *j, const char *dir)
+{
+    if (j->in_files || j->adopted)
+        return INF_EINVAL;
+    struct segment dropped[2 * AHEAD_MAX];
+    unsigned n = 0;
+    char absolute[PATH_MAX];
+    int error = inf_os_make_dirs(dir);
+    if (!error)
+        error = journal_absolute(dir, absolute);
+    if (!error)
+        error = directory_check(absolute);
+    if (!error)
+        error = writer_create(j, absolute);
+    if (error)
+        return error;
+    pthread_mutex_lock(&j->lock);
+    for (; j->next_count > 0; j->next_count--) {
+        struct segment *s = segment_at(j, j->last + j->next_count);
+        dropped[n++] = (struct segment){.base = s->base, .limit = s->limit, .fd = -1};
+        s->base = NULL;
+    }
+    while (j->spare_count > 0)
+        dropped[n++] = j->spares[--j->spare_count];
+    j->in_files = true;
+    j->create_error = INF_OK;
+    error = segment_prepare_next(j);
+    if (error) {
+        j->in_files = false;
+        writer_remove(j);
+    } else {
+        /* As if a record that does not fit had been appended. */
+        uint64_t reserve = atomic_fetch_add_explicit(&j->reserve, j->segment_bytes / 8, memory_order_acquire);
+        if (reserve_offset(reserve) <= j->segment_bytes)
+            seal(j, segment_at(j, reserve_index(reserve)), (uint32_t)reserve_offset(reserve));
+        j->last++;
+        j->next_count--;
+        atomic_store_explicit(&j->reserve, reserve_of(j->last, SEGMENT_HEADER), memory_order_release);
+        atomic_store_explicit(&j->full, false, memory_order_relaxed);
+        j->move = true;
+    }
+    pthread_mutex_unlock(&j->lock);
+    for (unsigned i = 0; i < n; i++)
+        segment_drop(&dropped[i]);
+    return error;
+}
+
+/* One segment that is in memory, though there is a directory, goes there. Returns it, pinned, to be synced: what is
+ * behind it may count as durable already. The lock is held. */
+static struct segment *move_to_file(inf_journal *j)
+{
+    walk_advance(j);
+    for (uint32_t index = j->first; index < j->last && index < j->walk_index; index++) {
+        struct segment *s = segment_at(j, index);
+        if (!s->in_memory || !s->base || s->damaged)
+            continue;
+        if (segment_to_file(j, s) != INF_OK) {
+            j->move_at_ns = inf_mono_ns() + CALM_NS;
+            return NULL;
+        }
+        s->pins++;
+        return s;
+    }
+    j->move = false;
+    return NULL;
+}
+
 int inf_journal_open(inf_journal **out, const inf_journal_options *options)
 {
     uint32_t segment_bytes = options->segment_bytes ? options->segment_bytes : DEFAULT_SEGMENT;
@@ -149,6 +221,8 @@ int inf_journal_open(inf_journal **out, const inf_journal_options *options)
     if (!j)
         return INF_ENOMEM;
     int error = options->dir ? open_in_files(j, options->dir) : INF_OK;
+    if (!options->dir)
+        j->writer_id = inf_random_u64() | 1; /* it may get a directory later, and is in every checksum until then */
     if (!error) {
         j->first = 1;
         error = segment_prepare_next(j);
@@ -224,6 +298,14 @@ static void give_back(inf_journal *j)
     }
 }
 
+static void sync_pinned(inf_journal *j, struct segment *s)
+{
+    (void)inf_os.fdatasync(s->fd);
+    pthread_mutex_lock(&j->lock);
+    s->pins--;
+    pthread_mutex_unlock(&j->lock);
+}
+
 /* Fills the next segment, a step at a time so that producers need not wait, and gets that to the disk, so that the
  * first sync of its records need not. Takes `lock`. */
 static void fill_next(inf_journal *j)
@@ -243,12 +325,8 @@ static void fill_next(inf_journal *j)
         pthread_mutex_lock(&j->lock);
     }
     pthread_mutex_unlock(&j->lock);
-    if (!s)
-        return;
-    (void)inf_os.fdatasync(s->fd);
-    pthread_mutex_lock(&j->lock);
-    s->pins--;
-    pthread_mutex_unlock(&j->lock);
+    if (s)
+        sync_pinned(j, s);
 }
 
 /* How many segments were filled since the last time says how many to have ready: making one costs as much as a thousand
@@ -304,6 +382,7 @@ int inf_journal_maintain(inf_journal *j)
         error = segment_prepare_next(j);
     if (!error)
         keep_ahead(j);
+    struct segment *moved = j->move && inf_mono_ns() >= j->move_at_ns ? move_to_file(j) : NULL;
     reserve = atomic_load_explicit(&j->reserve, memory_order_acquire);
     offset = reserve_offset(reserve);
     struct segment *current = segment_at(j, j->last);
@@ -316,6 +395,8 @@ int inf_journal_maintain(inf_journal *j)
     pthread_mutex_unlock(&j->lock);
     if (fill)
         fill_next(j);
+    if (moved)
+        sync_pinned(j, moved);
     return error == INF_EFULL ? INF_OK : error;
 }
 
@@ -364,6 +445,8 @@ void inf_journal_close(inf_journal *j)
         struct segment *s = segment_at(j, index);
         if (finished)
             segment_unlink(j, s->number);
+        else if (j->in_files && s->in_memory && s->base)
+            (void)segment_to_file(j, s);
         segment_drop(s);
     }
     for (uint32_t index = last + 1; index <= last + j->next_count; index++) {

@@ -39,6 +39,11 @@ typedef struct inf_record {
 /* Opens a new writer in options->dir (made, 0700, with parents, when missing). 0, or a negative INF_E... */
 int inf_journal_open(inf_journal **out, const inf_journal_options *options);
 
+/* A journal that was opened without a directory gets one: from now on records go into files there, and those that are
+ * in memory follow with the next calls of inf_journal_maintain(), as they are. By the reader's thread, which must be
+ * the one that maintains. 0; INF_EINVAL when it has a directory; a negative error when nothing has changed. */
+int inf_journal_attach(inf_journal *j, const char *dir);
+
 /* Appends one record made of two parts (either may be empty). Any thread. No lock, allocation or system call except
  * when a segment fills before inf_journal_maintain() has prepared the next. Returns 0 and, when `end` is not NULL, the
  * position just past the record; INF_EFULL when max_bytes is reached, INF_E2BIG, INF_EINVAL (type 255), INF_ENOSPC,

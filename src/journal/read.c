@@ -94,7 +94,8 @@ static bool retire_first(inf_journal *j, struct segment *out)
     if (s->damaged)
         out->base = NULL;
     uint32_t keep = j->wanted > j->next_count + SPARES_IDLE ? j->wanted - j->next_count : SPARES_IDLE;
-    if (j->adopted || j->spare_count + j->clearing >= keep || !out->base || j->segment_bytes > RECYCLE_MAX)
+    if (j->adopted || (s->in_memory && j->in_files) || j->spare_count + j->clearing >= keep || !out->base ||
+        j->segment_bytes > RECYCLE_MAX)
         return true;
     if (out->fd >= 0)
         (void)inf_os.madvise(out->base, out->limit, MADV_DONTNEED); /* no part of the process any more */
@@ -106,7 +107,7 @@ static bool retire_first(inf_journal *j, struct segment *out)
 static bool mapping_idle(const inf_journal *j, uint32_t index, uint32_t acked_index)
 {
     const struct segment *s = segment_at(j, index);
-    if (!j->in_files || !s->base || s->pins || s->damaged || index == j->read_index ||
+    if (s->in_memory || !s->base || s->pins || s->damaged || index == j->read_index ||
         (index >= acked_index && index < j->read_index))
         return false;
     return j->adopted || (index < j->last && index < j->walk_index);

@@ -153,6 +153,39 @@ static void *map_aligned(size_t length, int fd)
     return base;
 }
 
+int segment_to_file(inf_journal *j, struct segment *s)
+{
+    char path[PATH_MAX];
+    int error = segment_path(j, s->number, path);
+    if (error)
+        return error;
+    int fd = inf_os.open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return inf_os_error(errno);
+    uint32_t written = 0;
+    while (!error && written < s->limit) {
+        ssize_t n = inf_os.pwrite(fd, s->base + written, s->limit - written, written);
+        if (n > 0)
+            written += (uint32_t)n;
+        else if (n == 0 || errno != EINTR)
+            error = n == 0 ? INF_EIO : inf_os_error(errno);
+    }
+    /* Where records have been handed out they stay: the mapping is exchanged in its place. */
+    if (!error && inf_os.mmap(s->base, s->limit, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED)
+        error = inf_os_error(errno);
+    if (error) {
+        inf_os.close(fd);
+        inf_os.unlink(path);
+        return error;
+    }
+    s->fd = fd;
+    s->in_memory = false;
+    s->filled = s->limit;
+    s->populated = s->limit;
+    j->dir_changed = true;
+    return INF_OK;
+}
+
 /* Does not look at `last`: may be called without the lock. */
 static int create_file(const inf_journal *j, uint32_t number, struct segment *s)
 {
@@ -290,6 +323,7 @@ int segment_prepare_next(inf_journal *j)
     s->filled = fresh.filled;
     s->released = 0;
     s->fd = fresh.fd;
+    s->in_memory = fresh.fd < 0;
     s->pins = 0;
     s->damaged = false;
     atomic_store_explicit(&s->sealed, 0, memory_order_relaxed);

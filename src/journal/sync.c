@@ -40,7 +40,7 @@ static int sync_segment(inf_journal *j, uint32_t index, uint32_t from)
     int error = INF_OK;
     struct segment *s = segment_at(j, index);
     pthread_mutex_lock(&j->lock);
-    if (index < j->first || index > j->last) { /* acknowledged meanwhile */
+    if (index < j->first || index > j->last || s->in_memory) { /* acknowledged meanwhile, or without a file */
         pthread_mutex_unlock(&j->lock);
         return INF_OK;
     }

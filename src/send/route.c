@@ -32,6 +32,7 @@
 #define FIRST_BATCH_BYTES (512u << 10)
 #define ADOPT_EVERY_NS 30000000000u
 #define SYNC_EVERY_NS 1000000000u
+#define ATTACH_EVERY_NS 5000000000u
 #define SHOW_AFTER_NS 1000000000u
 #define SHOW_AGAIN_NS 2000000000u
 #define SHOW_LOOK_NS 250000000u
@@ -74,6 +75,7 @@ struct inf_route_state {
     bool moved;          /* callers have written since the last turn */
 
     uint64_t adopt_at_ns, sync_at_ns, show_at_ns, hurry_at_ns;
+    uint64_t attach_at_ns; /* when a directory that could not be used is tried again; 0: not set */
     inf_position synced;
     inf_position last_tail;
     uint64_t settled; /* own traces, for open.h's marks */
@@ -854,11 +856,30 @@ static void adopt(inf_route_state *s, uint64_t now_ns)
         s->settled_now = true;
 }
 
+/* A directory that could not be used at first may be usable by now: the disk is mounted, the rights are given. */
+static void attach(inf_route_state *s, uint64_t now_ns)
+{
+    inf_route *route = s->route;
+    if (s->attach_at_ns == 0)
+        s->attach_at_ns = now_ns + ATTACH_EVERY_NS;
+    if (now_ns < s->attach_at_ns)
+        return;
+    s->attach_at_ns = now_ns + ATTACH_EVERY_NS;
+    if (inf_journal_attach(s->own.journal, route->wanted_directory) != INF_OK)
+        return;
+    inf_log(INF_LOG_WARNING, "the journal directory %s can be used now; traces are kept there",
+            route->wanted_directory);
+    route->directory = route->wanted_directory;
+    route->wanted_directory = NULL;
+}
+
 /* True when callers have written since the last turn: segments may be wanted soon. */
 static bool keep_house(inf_route_state *s, uint64_t now_ns)
 {
     if (!s->own.journal)
         return false;
+    if (s->route->wanted_directory)
+        attach(s, now_ns);
     inf_journal_maintain(s->own.journal);
     inf_position tail = inf_journal_tail(s->own.journal);
     bool moved = tail != s->last_tail;

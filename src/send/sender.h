@@ -26,7 +26,8 @@ typedef struct inf_route {
     char *agent_secret;
     char *base_url; /* no slash at its end */
     char *user_agent;
-    char *directory; /* the agent's journal directory; NULL: memory */
+    _Atomic(char *) directory; /* the agent's journal directory; NULL: memory */
+    char *wanted_directory;    /* the thread's, once started: what `directory` will be when it can be used */
     uint64_t journal_max_bytes;
     double requests_per_second; /* <= 0: no limit; the default gives way to what a receiver says of itself */
     int timeout_ms;

@@ -466,13 +466,18 @@ bool inf_route_has_leftovers(const inf_route *route)
 static inf_journal *open_journal(inf_route *route)
 {
     inf_journal *journal = NULL;
+    if (route->wanted_directory) { /* the parent process could not use it */
+        route->directory = route->wanted_directory;
+        route->wanted_directory = NULL;
+    }
     inf_journal_options options = {.dir = route->directory, .max_bytes = route->journal_max_bytes};
     int error = inf_journal_open(&journal, &options);
     if (error && route->directory) {
         inf_log_once(&route->said_memory, INF_LOG_WARNING,
-                     "the journal directory %s cannot be used (%s); traces are kept in memory until they are sent",
-                     route->directory, inf_strerror(error));
-        inf_os.free(route->directory);
+                     "the journal directory %s cannot be used (%s); traces are kept in memory until they are sent "
+                     "or it can be used",
+                     (char *)route->directory, inf_strerror(error));
+        route->wanted_directory = route->directory;
         route->directory = NULL;
         options.dir = NULL;
         error = inf_journal_open(&journal, &options);

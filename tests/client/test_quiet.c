@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/os.h"
 #include "journal/journal.h"
+#include "model/record.h"
 
 #define NOBODY "http://127.0.0.1:1/api/v1"
 
@@ -193,10 +194,48 @@ static void test_close_does_not_wait_for_a_disk(void **state)
     inf_journal_close(left);
 }
 
+/* Where the directory should be there is something else at first. When it can be made, what is in memory moves there
+ * and survives the process. */
+static void test_a_directory_that_comes_later(void **state)
+{
+    (void)state;
+    char place[100], journals[160];
+    snprintf(place, sizeof(place), "%s/later", directory);
+    snprintf(journals, sizeof(journals), "%s/%s", place, AGENT);
+    FILE *file = fopen(place, "w");
+    assert_non_null(file);
+    fclose(file);
+    pid_t pid = fork();
+    if (pid == 0) {
+        inf_client *client = NULL;
+        inf_options options = {.agent_id = AGENT, .agent_secret = SECRET, .base_url = NOBODY, .journal_dir = place};
+        if (inf_open(&client, &options) != INF_OK)
+            _exit(1);
+        trace_one(client, "before");
+        if (unlink(place) != 0) /* a file, so the journal is in memory */
+            _exit(1);
+        sleep_ms(20000);
+        _exit(1);
+    }
+    uint64_t pending = 0;
+    WAIT_FOR((inf_journal_peek(journals, &pending) == 0 && pending > 0) || waitpid(pid, NULL, WNOHANG) == pid);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    inf_journal *left = NULL;
+    assert_int_equal(inf_journal_adopt(&left, journals), 1);
+    inf_record record;
+    uint8_t last = 0;
+    while (inf_journal_next(left, &record) == 1)
+        last = record.type;
+    assert_int_equal(last, INF_RECORD_END); /* it holds all that the trace had */
+    inf_journal_close(left);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_trace_calls_nobody, make_directory, remove_directory),
+        cmocka_unit_test_setup_teardown(test_a_directory_that_comes_later, make_directory, remove_directory),
         cmocka_unit_test_setup_teardown(test_close_does_not_wait_for_a_disk, make_directory, remove_directory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

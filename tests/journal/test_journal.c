@@ -257,6 +257,81 @@ static void test_what_was_ready_is_empty(void **state)
     assert_int_equal(count_writers(&dir), 0);
 }
 
+/* A journal that begins without a directory and gets one: all that is not acknowledged is there when its writer dies.
+ */
+static void test_directory_comes_later(void **state)
+{
+    (void)state;
+    pid_t pid = fork();
+    if (pid == 0) {
+        inf_journal *j = open_journal(false, 0, 64u << 20);
+        inf_record record;
+        inf_position second = 0;
+        int failed = 0;
+        for (uint64_t i = 0; i < 45; i++)
+            failed |= append_large(j, i) != 0 || (i == 30 && inf_journal_maintain(j) != 0);
+        for (uint64_t i = 0; i < 30; i++) {
+            failed |= inf_journal_next(j, &record) != 1;
+            check_large(&record, i);
+            if (i == 1)
+                second = record.position;
+        }
+        failed |= inf_journal_ack(j, second) != 0;
+        failed |= inf_journal_attach(j, "/proc/nobody/can/write/here") >= 0;
+        failed |= append_large(j, 45) != 0;
+        failed |= inf_journal_attach(j, dir.path) != 0;
+        failed |= inf_journal_attach(j, dir.path) != INF_EINVAL;
+        failed |= count_segments(&dir) != 1;
+        failed |= append_large(j, 46) != 0;
+        for (int i = 0; i < 10; i++)
+            failed |= inf_journal_maintain(j) != 0;
+        failed |= inf_journal_sync(j) != 0;
+        check_large(&record, 29); /* what was handed out is where it was */
+        for (uint64_t i = 30; i < 47; i++) {
+            failed |= inf_journal_next(j, &record) != 1;
+            check_large(&record, i);
+        }
+        failed |= inf_journal_next(j, &record) != 0;
+        _exit(failed != 0);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    inf_journal *j = NULL;
+    inf_record record;
+    assert_int_equal(inf_journal_adopt(&j, dir.path), 1);
+    for (uint64_t i = 2; i < 47; i++) {
+        assert_int_equal(inf_journal_next(j, &record), 1);
+        check_large(&record, i);
+    }
+    assert_int_equal(inf_journal_next(j, &record), 0);
+    assert_int_equal(inf_journal_ack(j, record.position), 0);
+    inf_journal_close(j);
+    assert_int_equal(count_writers(&dir), 0);
+
+    /* Closed before it has moved: the close moves it. And given back whole when all is acknowledged. */
+    for (int acknowledged = 0; acknowledged < 2; acknowledged++) {
+        j = open_journal(false, 0, 64u << 20);
+        for (uint64_t i = 0; i < 25; i++)
+            assert_int_equal(append_large(j, i), 0);
+        assert_int_equal(inf_journal_attach(j, dir.path), 0);
+        while (acknowledged && inf_journal_next(j, &record) == 1)
+            assert_int_equal(inf_journal_ack(j, record.position), 0);
+        inf_journal_close(j);
+        assert_int_equal(count_writers(&dir), !acknowledged);
+        if (acknowledged)
+            continue;
+        assert_int_equal(inf_journal_adopt(&j, dir.path), 1);
+        for (uint64_t i = 0; i < 25; i++) {
+            assert_int_equal(inf_journal_next(j, &record), 1);
+            check_large(&record, i);
+        }
+        assert_int_equal(inf_journal_next(j, &record), 0);
+        assert_int_equal(inf_journal_ack(j, record.position), 0);
+        inf_journal_close(j);
+    }
+}
+
 static void test_backlog(void **state)
 {
     (void)state;
@@ -595,6 +670,7 @@ int main(void)
         TEST(test_segments_roll_and_are_recycled),
         TEST(test_segments_are_ready_ahead),
         TEST(test_what_was_ready_is_empty),
+        TEST(test_directory_comes_later),
         TEST(test_backlog),
         TEST(test_full_then_accepts_again),
         TEST(test_largest_record),
