@@ -128,6 +128,13 @@ export interface Prompt {
   name: string;
   version?: number;
   created_at?: string;
+  changed_at?: string | null;
+}
+
+export interface PromptVersion {
+  version: number;
+  created_at: string;
+  content: string;
 }
 
 export interface Who {
@@ -257,6 +264,8 @@ export const createKey = (wanted: { role: string; agent_id?: string; name?: stri
 export const rotateKey = (id: string, overlap_s: number) => ask<{ key_id: string; key: string }>('POST', `/keys/${segment(id)}/rotate`, { body: { overlap_s } });
 export const revokeKey = (id: string) => ask<null>('DELETE', `/keys/${segment(id)}`);
 export const listPrompts = () => optional(get<{ prompts: Prompt[] }>('/prompts'));
+/** A prompt with its newest versions. */
+export const getPrompt = (id: string, signal?: AbortSignal) => get<Prompt & { versions: PromptVersion[]; next_before: number | null }>(`/prompts/${segment(id)}`, signal);
 
 /** Whether there is a session: false means that somebody has to log in; throws when the receiver cannot say. */
 export async function session(): Promise<boolean> {

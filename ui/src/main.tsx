@@ -2,7 +2,7 @@
 import { render } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { Agents } from './agents';
-import { isAdmin, logOut, onLoggedOut, session } from './api';
+import { isAdmin, logOut, onLoggedOut, session, who } from './api';
 import { TraceList } from './list';
 import { Live } from './live';
 import { Keys } from './parts/keys';
@@ -39,7 +39,7 @@ function Logo() {
 const TITLES: Record<View, string> = { traces: 'Traces', overview: 'Overview', agents: 'Agents', prompts: 'Prompts' };
 
 /** The views that this reader may see. */
-const views = (): View[] => (isAdmin() ? ['traces', 'overview', 'agents', 'prompts'] : ['traces', 'overview']);
+const views = (): View[] => ['traces', 'overview', ...(who.agent_id ? [] : ['prompts' as const]), ...(isAdmin() ? ['agents' as const] : [])];
 
 function Navigation({ current, link }: { current: View; link: boolean }) {
   return (
@@ -217,24 +217,24 @@ function App() {
   );
 }
 
-type Who = 'asking' | 'in' | 'out' | { failed: string };
+type State = 'asking' | 'in' | 'out' | { failed: string };
 
 function Page() {
-  const [who, setWho] = useState<Who>('asking');
+  const [state, setState] = useState<State>('asking');
   const ask = () => {
     session().then(
-      (valid) => setWho(valid ? 'in' : 'out'),
-      (error: Error) => setWho({ failed: error.message }),
+      (valid) => setState(valid ? 'in' : 'out'),
+      (error: Error) => setState({ failed: error.message }),
     );
   };
   useEffect(() => {
-    onLoggedOut(() => setWho('out'));
+    onLoggedOut(() => setState('out'));
     ask();
   }, []);
-  if (who === 'asking') return null;
-  if (who === 'in') return <App />;
-  if (who === 'out') return <Login />;
-  return <Unreachable message={who.failed} again={ask} />;
+  if (state === 'asking') return null;
+  if (state === 'in') return <App />;
+  if (state === 'out') return <Login />;
+  return <Unreachable message={state.failed} again={ask} />;
 }
 
 render(<Page />, document.getElementById('page')!);

@@ -1,12 +1,30 @@
 // What is thought of a trace: the receiver's checks with what they compared against, and the scores that it was given.
 import type { Score } from '../api';
-import type { Check } from '../checks';
+import type { Check, CheckStatus } from '../checks';
 import { absolute } from '../format';
 
-const MARKS = { true: ['✓', 'passed', 'good'], false: ['✗', 'failed', 'bad'], null: ['–', 'not known', 'open'] } as const;
+const MARKS: Record<CheckStatus, [mark: string, word: string]> = { pass: ['✓', 'passed'], warn: ['!', 'warning'], fail: ['✗', 'failed'], not_checked: ['–', 'not checked'] };
+
+function Line({ check }: { check: Check }) {
+  const [mark, word] = MARKS[check.status];
+  return (
+    <li class={`check-${check.status}`}>
+      <span class="mark" aria-hidden="true">
+        {mark}
+      </span>
+      <div>
+        <span class="unseen">{`${word}: `}</span>
+        <span class="what">{check.title}</span> {check.subject && <q>{check.subject}</q>} <span>{check.detail}</span>{' '}
+        {check.with && <span class="faint">{`Compared with ${check.with}.`}</span>}
+      </div>
+    </li>
+  );
+}
 
 export function Judged({ checks, scores }: { checks: Check[]; scores: Score[] }) {
   if (!checks.length && !scores.length) return null;
+  const checked = checks.filter(({ status }) => status !== 'not_checked');
+  const others = checks.filter(({ status }) => status === 'not_checked');
   return (
     <div class="judged">
       {checks.length > 0 && (
@@ -16,19 +34,20 @@ export function Judged({ checks, scores }: { checks: Check[]; scores: Score[] })
             <span class="faint">by the receiver</span>
           </header>
           <ul class="checks">
-            {checks.map(({ name, passed, text }) => {
-              const [mark, word, kind] = MARKS[`${passed}`];
-              return (
-                <li key={name} class={kind}>
-                  <span class="mark" aria-hidden="true">
-                    {mark}
-                  </span>
-                  <span class="unseen">{`${word}: `}</span>
-                  <span class="what">{name}</span> <span class="faint">{text}</span>
-                </li>
-              );
-            })}
+            {checked.map((check, i) => (
+              <Line key={i} check={check} />
+            ))}
           </ul>
+          {others.length > 0 && (
+            <details>
+              <summary>{`${others.length} not checked`}</summary>
+              <ul class="checks">
+                {others.map((check, i) => (
+                  <Line key={i} check={check} />
+                ))}
+              </ul>
+            </details>
+          )}
         </section>
       )}
       {scores.length > 0 && (
@@ -39,8 +58,10 @@ export function Judged({ checks, scores }: { checks: Check[]; scores: Score[] })
           <ul class="checks">
             {scores.map((score, i) => (
               <li key={i} title={score.created_at && absolute(score.created_at)}>
-                <span class="number value">{String(score.value ?? '')}</span> <span class="what">{score.name ?? 'score'}</span>{' '}
-                <span class="faint">{[score.comment, score.source && `from ${score.source}`].filter(Boolean).join(' · ')}</span>
+                <span class="number value">{String(score.value ?? '')}</span>
+                <div>
+                  <span class="what">{score.name ?? 'score'}</span> <span class="faint">{[score.comment, score.source && `from ${score.source}`].filter(Boolean).join(' · ')}</span>
+                </div>
               </li>
             ))}
           </ul>
