@@ -45,6 +45,22 @@ for (const colorScheme of ['light', 'dark']) {
       await check(page, trace.name);
       await page.context().close();
     }
+    await list.keyboard.press('Escape');
+    await list.keyboard.press('Escape');
+    await list.getByRole('combobox').fill('e');
+    await list.getByRole('option', { name: /Email Classifier/ }).waitFor();
+    await check(list, 'suggestions');
+    const filtered = await infinium.page('/?name=Email+Classifier&min_duration=0.1&range=1h', options);
+    await filtered.locator('.strip .surface').waitFor();
+    await filtered.getByRole('button', { name: 'Traces over time as a table' }).click();
+    await check(filtered, 'chips and the strip as a table');
+    await filtered.getByRole('button', { name: 'Custom…' }).click();
+    await check(filtered, 'time range');
+    const overview = await infinium.page('/overview', options);
+    await overview.getByRole('region', { name: 'Names' }).waitFor();
+    await check(overview, 'overview');
+    await overview.getByRole('button', { name: 'Duration as a table' }).click();
+    await check(overview, 'overview, a table');
     const agents = await infinium.page('/agents', options);
     await agents.getByRole('cell', { name: 'may send' }).first().waitFor();
     await check(agents, 'agents');
@@ -57,7 +73,7 @@ for (const colorScheme of ['light', 'dark']) {
     const prompts = await infinium.page('/prompts', options);
     await prompts.getByRole('heading', { name: 'Prompts' }).last().waitFor();
     await check(prompts, 'prompts');
-    for (const page of [list, agents, prompts]) await page.context().close();
+    for (const page of [list, filtered, overview, agents, prompts]) await page.context().close();
     const empty = await infinium.page('/?name=nothing', options);
     await empty.getByText('No trace matches').waitFor();
     await check(empty, 'no match');
@@ -74,7 +90,7 @@ test('axe finds nothing where one logs in', { timeout: TIMEOUT }, async () => {
 
 for (const [width, height] of [[400, 800], [1280, 800], [3840, 2160]]) {
   test(`nothing is wider than the window at ${width} pixels`, { timeout: TIMEOUT }, async () => {
-    const places = { '/': '.table-body [role=row]', '/agents': '.records', [`/traces/${risky.trace_id}`]: '.waterfall', [`/traces/${research.trace_id}?step=3`]: '.waterfall' };
+    const places = { '/': '.table-body [role=row]', '/overview': '.plot', '/agents': '.records', [`/traces/${risky.trace_id}`]: '.waterfall', [`/traces/${research.trace_id}?step=3`]: '.waterfall' };
     for (const [path, there] of Object.entries(places)) {
       const page = await infinium.page(path, { viewport: { width, height } });
       await page.locator(there).first().waitFor();

@@ -151,7 +151,7 @@ export async function open() {
 }
 
 /** What a receiver may be without; the page then shows nothing there. */
-const OPTIONAL = /\/api\/v1\/(stats|values|keys|prompts|traces\/\w+\/(tree|checks))\b/;
+const OPTIONAL = /\/api\/v1\/(prompts|traces\/\w+\/checks)\b/;
 
 /** Records in page.problems whatever a page must never do. */
 export function watch(page, origin) {

@@ -89,10 +89,33 @@ test('a trace and those that it called are linked both ways', { timeout: TIMEOUT
   await page.getByRole('link', { name: 'Open this trace' }).click();
   await page.getByRole('heading', { level: 1, name: 'Inner Agent' }).waitFor();
   assert.equal(new URL(page.url()).pathname, `/traces/${first.trace_id}`);
-  await page.getByRole('link', { name: `trace ${outer.trace_id.slice(0, 8)}` }).click();
+  await page.locator('.head-facts').getByRole('link', { name: 'Outer Agent' }).click();
   await page.getByRole('heading', { level: 1, name: 'Outer Agent' }).waitFor();
   await page.goBack();
   await page.getByRole('heading', { level: 1, name: 'Inner Agent' }).waitFor();
+  await noProblems(page);
+});
+
+test('what called traces called is in the tree too, and the way up is in the head', { timeout: TIMEOUT }, async () => {
+  const [first, second, outer] = demo.nested(30);
+  const [inmost] = demo.nested(29.9);
+  Object.assign(inmost, { name: 'Inmost Agent', parent_id: first.trace_id, session_id: 'a/b?c' });
+  await infinium.receiver.send(first, second, outer, inmost);
+  const page = await infinium.page(`/traces/${outer.trace_id}`);
+  const labels = page.locator('.waterfall li .label');
+  await labels.nth(3).waitFor();
+  assert.deepEqual(await labels.locator('.what').allInnerTexts(), ['Outer Agent', 'Inner Agent', 'Inmost Agent', 'Inner Agent']);
+  const indents = await labels.evaluateAll((all) => all.map((label) => parseFloat(getComputedStyle(label).paddingLeft) / 14));
+  assert.deepEqual(indents, [0, 1, 2, 1]);
+  await page.getByRole('button', { name: /called trace Inmost Agent/ }).click();
+  await page.getByRole('link', { name: 'Open this trace' }).click();
+  await page.getByRole('heading', { level: 1, name: 'Inmost Agent' }).waitFor();
+  const head = page.locator('.head-facts');
+  await head.getByRole('link', { name: 'Outer Agent' }).waitFor();
+  assert.match((await head.innerText()).replace(/\s+/g, ' '), /Called by Outer Agent › Inner Agent/);
+  await head.getByRole('link', { name: 'a/b?c' }).click();
+  await row(page, inmost.trace_id).waitFor();
+  assert.equal(await page.locator('.table-body [role=row]').count(), 1, 'the session is a filter of the list');
   await noProblems(page);
 });
 

@@ -1,6 +1,6 @@
 // One trace: the error first, then where the time went, then what went in and came out.
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import { ApiError, getChecks, getTrace, getTree, listTraces, type Summary, type Trace } from '../api';
+import { ApiError, getChecks, getTrace, getTree, type Summary, type Trace } from '../api';
 import { type Check, checksOf } from '../checks';
 import { absolute, ago, duration, integer, milliseconds, money } from '../format';
 import { useNow } from '../parts/clock';
@@ -29,13 +29,6 @@ interface Loaded {
 }
 const NOTHING: Loaded = { trace: null, family: [], truncated: false, checks: [], error: null };
 
-/** The traces that this one called, of a receiver that knows no trees: among the newest of the time in which it ran. */
-async function called(trace: Trace, signal: AbortSignal): Promise<{ traces: Summary[]; truncated?: boolean }> {
-  const end = trace.status === 'running' ? Date.now() : Date.parse(trace.started_at) + trace.duration_s * 1000;
-  const { traces } = await listTraces({ from: trace.started_at, to: new Date(end + 1).toISOString(), limit: 500 }, signal);
-  return { traces: traces.filter((other) => other.parent_id === trace.trace_id) };
-}
-
 function useTrace(id: string, version: string): Loaded {
   const [loaded, setLoaded] = useState<Loaded & { id: string }>({ ...NOTHING, id: '' });
   useEffect(() => {
@@ -46,7 +39,7 @@ function useTrace(id: string, version: string): Loaded {
         const trace = await getTrace(id, signal);
         // What belongs to it comes after it, and takes nothing away while it is on its way.
         setLoaded((was) => ({ ...(was.id === id ? was : NOTHING), id, trace, error: null }));
-        const [tree, checks] = await Promise.all([getTree(id, signal).then((found) => found ?? called(trace, signal)), getChecks(id, signal)].map((answer) => answer.catch(() => null)) as [ReturnType<typeof getTree>, ReturnType<typeof getChecks>]);
+        const [tree, checks] = await Promise.all([getTree(id, signal), getChecks(id, signal)].map((answer) => answer.catch(() => null)) as [ReturnType<typeof getTree>, ReturnType<typeof getChecks>]);
         if (signal.aborted) return;
         setLoaded({ id, trace, family: array(tree?.traces), truncated: tree?.truncated === true, checks: checksOf(checks), error: null });
       } catch (error) {
