@@ -82,8 +82,12 @@ function ofAgents(agents: Agent[], prefix: string, limit: number): Suggestion[] 
 }
 
 async function ofValues(field: FilterKey, prefix: string, limit: number, signal: AbortSignal): Promise<Suggestion[]> {
-  const answer = await getValues(field, prefix, limit, signal);
-  return (answer?.values ?? []).map(({ value, traces }) => ({
+  // The receiver tells small letters from capitals; names that people give often begin with a capital.
+  const capital = prefix.charAt(0).toUpperCase() + prefix.slice(1);
+  const prefixes = capital === prefix || field === 'model' ? [prefix] : [prefix, capital];
+  const answers = await Promise.all(prefixes.map((one) => getValues(field, one, limit, signal)));
+  const found = answers.flatMap((answer) => answer?.values ?? []).sort((a, b) => b.traces - a.traces);
+  return found.slice(0, limit).map(({ value, traces }) => ({
     key: `${field} ${value}`,
     group: field,
     label: value,

@@ -135,6 +135,7 @@ export function Plot({ title, buckets, series, height, axis, note, select, pick 
     if (marked) select(...marked);
     else if (index >= 0) pick(starts[index]!, starts[index]! + interval);
     mark(null);
+    pointed.set(null);
   };
   const down = (event: PointerEvent) => {
     if (event.button || !starts.length) return;
