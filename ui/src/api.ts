@@ -177,7 +177,7 @@ export interface Stats {
   interval_s: number;
   totals: Numbers;
   buckets: (Numbers & { start: string })[];
-  groups?: (Numbers & { key: string })[];
+  groups?: (Numbers & { key: string | null })[];
 }
 
 /** A failed request. `status` 0: no answer at all. */

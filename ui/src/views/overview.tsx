@@ -1,7 +1,7 @@
 // Is it getting worse, and what does it cost: the numbers of one time range over time, and by name, model and agent.
 import type { RefObject } from 'preact';
 import { useState } from 'preact/hooks';
-import type { Numbers as Sums } from '../api';
+import type { Numbers as Sums, Stats } from '../api';
 import type { Agents } from '../agents';
 import { duration, integer, money, percent, short } from '../format';
 import { FilterBar } from '../parts/filterbar';
@@ -28,7 +28,7 @@ const MEASURES: [Measure, string, (row: Sums) => number, (row: Sums) => string][
 interface RankingProps {
   title: string;
   group: Group;
-  rows: (Sums & { key: string })[];
+  rows: NonNullable<Stats['groups']>;
   first: Measure;
   label: (key: string) => string;
 }
@@ -68,10 +68,14 @@ function Ranking({ title, group, rows: all, first, label }: RankingProps) {
             <tbody>
               {sorted.map((row) => {
                 return (
-                  <tr key={row.key}>
+                  <tr key={row.key ?? ''}>
                     <th scope="row">
                       <span class="behind" aria-hidden="true" style={{ width: `${(Math.max(0, of(row)) / most) * 100}%` }} />
-                      <Link to={{ view: 'traces', filter: { ...route.place.filter, [group]: row.key } }}>{label(row.key) || '(none)'}</Link>
+                      {row.key ? (
+                        <Link to={{ view: 'traces', filter: { ...route.place.filter, [group]: row.key } }}>{label(row.key)}</Link>
+                      ) : (
+                        <span class="faint">{`no ${group}`}</span>
+                      )}
                     </th>
                     {MEASURES.map(([measure, , , text]) => (
                       <td key={measure} class={`number ${measure === 'errors' && row.errors ? 'problem' : ''}`}>
@@ -136,7 +140,8 @@ export function Overview({ numbers, agents, field }: { numbers: Numbers; agents:
                 <div key={name}>
                   <dt>{name}</dt>
                   <dd>
-                    <span class="number">{value}</span> {more && <span class="faint number">{more}</span>}
+                    <span class="number">{value}</span>
+                    <span class="faint number">{more}</span>
                   </dd>
                 </div>
               ))}
@@ -149,7 +154,16 @@ export function Overview({ numbers, agents, field }: { numbers: Numbers; agents:
                   {plot('Traces and errors', traces(found.rows, totals))}
                   {plot('Duration', [p50(found.rows, totals), p95(found.rows, totals), p99(found.rows, totals)])}
                   {plot('Tokens', tokens(found.rows, totals))}
-                  {plot('Cost', [cost(found.rows, totals)])}
+                  {totals.cost_usd ? (
+                    plot('Cost', [cost(found.rows, totals)])
+                  ) : (
+                    <section class="panel" aria-label="Cost">
+                      <header>
+                        <h2>Cost</h2>
+                      </header>
+                      <p class="note">None that is known: no model that has a price used tokens in this time.</p>
+                    </section>
+                  )}
                 </div>
                 <div class="rankings">
                   <Ranking title="Names" group="name" rows={groups.name ?? []} first="traces" label={String} />
