@@ -71,6 +71,29 @@ test('whatever a trace holds is shown as text and runs nothing', { timeout: TIME
   await noProblems(page);
 });
 
+test('names, tags, sessions and models are text where they are offered, filtered by and ranked', { timeout: TIMEOUT }, async () => {
+  const [script, image] = HOSTILE;
+  await infinium.receiver.send(
+    demo.trace({ name: image, duration: 0.2, input: 'x', output: 'y', tags: [script], session_id: image, user_id: script, calls: [{ model: script, start: 0, latency_ms: 5, prompt: 1, completion: 1 }] }),
+  );
+  const page = await infinium.page();
+  const field = page.getByRole('combobox', { name: 'Search and filter' });
+  for (const [name, value] of [['name', image], ['model', script], ['tag', script], ['session', image], ['user', script]]) {
+    await field.fill(`${name}: <`);
+    await page.getByRole('option').filter({ hasText: value }).first().click();
+    await page.locator('.chip', { hasText: value }).first().waitFor();
+    await row(page, (await page.locator('.table-body [role=row]').first().getAttribute('data-id'))).waitFor();
+  }
+  const overview = await infinium.page('/overview');
+  await overview.getByRole('link', { name: image }).waitFor();
+  await overview.getByRole('link', { name: script }).waitFor();
+  for (const one of [page, overview]) {
+    const found = await one.evaluate(() => [window.ran ?? null, document.querySelectorAll('#page script, #page img').length]);
+    assert.deepEqual(found, [null, 0]);
+    await noProblems(one);
+  }
+});
+
 test('bodies of unexpected shapes do not break the page', { timeout: TIMEOUT }, async () => {
   const odd = demo.trace({ name: 'Odd', duration: 0.2, input: 'x', output: 'y', metadata: {} });
   odd.steps = [...odd.steps, {}, { step_number: 7, action: '', description: '', llm_call: {} }, { step_number: 7, action: 'same number', description: 'twice', tool_call: {} }];

@@ -16,8 +16,7 @@ const object = (value: unknown) => (value && typeof value === 'object' ? (value 
 const text = (value: unknown) => (typeof value === 'string' ? value : '');
 
 export function checksOf(answer: Record<string, unknown> | null): Check[] {
-  const result = { ...object(answer), ...object(object(answer).interpretedTraceResult) };
-  const found = array(result.checks as unknown[]).map(object).map((check) => ({
+  const found = array(object(answer?.result).checks as unknown[]).map(object).map((check) => ({
     title: text(check.title) || text(check.id) || 'Check',
     status: ORDER.find((status) => status === check.status) ?? 'not_checked',
     subject: text(check.subject),

@@ -18,7 +18,7 @@ export function Code({ text, title, plain }: { text: string; title: string; plai
     <div class="code">
       <header>
         <h2>{title}</h2>
-        {!plain && <span class="faint">{integer(text.length)} characters</span>}
+        {!plain && <span class="faint">{integer(text.length)} {text.length === 1 ? 'character' : 'characters'}</span>}
         <span class="push" />
         {data && (
           <button type="button" class="quiet" aria-pressed={raw} onClick={() => setRaw(!raw)}>
