@@ -122,6 +122,20 @@ test('what is refused is said', { timeout: TIMEOUT }, async () => {
   assert.equal(await page.locator('.secret').count(), 0);
 });
 
+test('who only reads is not offered what only administrators may', { timeout: TIMEOUT }, async () => {
+  const page = await infinium.page();
+  const asReader = async (route) => {
+    const answer = await route.fetch();
+    await route.fulfill({ response: answer, json: { ...(await answer.json()), role: 'read' } });
+  };
+  await page.route('**/api/v1/session', asReader); // the receiver opens no session for readers; the page is ready for one
+  await page.goto(`${infinium.receiver.url}/agents`);
+  await page.getByText('Agents and keys are for administrators').waitFor();
+  const views = await page.getByRole('navigation').getByRole('link').allInnerTexts();
+  assert.deepEqual(views, ['Traces', 'Overview', 'Prompts']);
+  await noProblems(page);
+});
+
 test('who logs out is out', { timeout: TIMEOUT }, async () => {
   const trace = demo.risky(0);
   await infinium.receiver.send(trace);

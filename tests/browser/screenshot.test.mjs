@@ -16,9 +16,13 @@ after(() => infinium?.close(), { timeout: TIMEOUT });
 
 test('screenshot', { timeout: TIMEOUT }, async () => {
   const shown = demo.research(33);
+  // A day of work before it, more of it in the afternoon.
+  const day = Array.from({ length: 700 }, (_, i) => 800 + i * 120 * (1 + 0.6 * Math.sin(i / 110)));
+  await infinium.receiver.send(...day.map((ago, i) => (i % 23 === 3 ? demo.risky(ago) : i % 11 === 1 ? demo.research(ago) : i % 5 === 2 ? demo.moderator(ago) : demo.email(i, ago))));
   await infinium.receiver.send(...demo.seed().filter((trace) => trace.name !== 'Research Agent'), demo.running(6), shown);
   const page = await infinium.page('/', { deviceScaleFactor: 2 });
   await live(page);
+  await page.locator('.strip .surface').waitFor();
   await row(page, shown.trace_id).getByRole('link').click();
   await page.locator('.waterfall li button').nth(2).click();
   await page.mouse.move(0, 0);
