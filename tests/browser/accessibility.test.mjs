@@ -12,7 +12,7 @@ const risky = demo.risky(19);
 before(
   async () => {
     infinium = await open();
-    await infinium.receiver.send(...demo.seed(), research, risky);
+    await infinium.receiver.send(...demo.seed().slice(25), research, risky); // some of each kind: axe looks at every row
   },
   { timeout: TIMEOUT },
 );
@@ -53,13 +53,13 @@ for (const colorScheme of ['light', 'dark']) {
     await list.getByRole('combobox').fill('e');
     await list.getByRole('option', { name: /Email Classifier/ }).waitFor();
     await check(list, 'suggestions', rules);
-    const filtered = await infinium.page('/?name=Email+Classifier&min_duration=0.1&range=1h', options);
+    const filtered = await infinium.page('/?name=Email+Classifier&min_duration=0.1&range=15m', options);
     await filtered.locator('.strip .surface').waitFor();
     await filtered.getByRole('button', { name: 'Traces over time as a table' }).click();
     await check(filtered, 'chips and the strip as a table', rules);
     await filtered.getByRole('button', { name: 'Custom…' }).click();
     await check(filtered, 'time range', rules);
-    const overview = await infinium.page('/overview', options);
+    const overview = await infinium.page('/overview?range=15m', options);
     await overview.getByRole('region', { name: 'Names' }).waitFor();
     await check(overview, 'overview', rules);
     await overview.getByRole('button', { name: 'Duration as a table' }).click();
@@ -94,14 +94,15 @@ test('axe finds nothing where one logs in', { timeout: TIMEOUT }, async () => {
 for (const [width, height] of [[400, 800], [1280, 800], [3840, 2160]]) {
   test(`nothing is wider than the window at ${width} pixels`, { timeout: TIMEOUT }, async () => {
     const places = { '/': '.table-body [role=row]', '/overview': '.plot', '/agents': '.records', [`/traces/${risky.trace_id}`]: '.waterfall', [`/traces/${research.trace_id}?step=3`]: '.waterfall' };
+    const page = await infinium.page('/', { viewport: { width, height } });
     for (const [path, there] of Object.entries(places)) {
-      const page = await infinium.page(path, { viewport: { width, height } });
+      await page.goto(infinium.receiver.url + path);
       await page.locator(there).first().waitFor();
       const over = await page.evaluate(() =>
         [document.documentElement, ...document.querySelectorAll('.trace, .overview-body, .manage')].filter((element) => element.scrollWidth > element.clientWidth).map((element) => element.className || 'document'),
       );
-      await page.context().close();
       assert.deepEqual(over, [], path);
     }
+    await page.context().close();
   });
 }

@@ -85,8 +85,8 @@ test('names, tags, sessions and models are text where they are offered, filtered
     await row(page, (await page.locator('.table-body [role=row]').first().getAttribute('data-id'))).waitFor();
   }
   const overview = await infinium.page('/overview');
-  await overview.getByRole('link', { name: image }).waitFor();
-  await overview.getByRole('link', { name: script }).waitFor();
+  await overview.getByRole('region', { name: 'Names' }).getByRole('link', { name: image }).waitFor();
+  await overview.getByRole('region', { name: 'Models' }).getByRole('link', { name: script }).waitFor();
   for (const one of [page, overview]) {
     const found = await one.evaluate(() => [window.ran ?? null, document.querySelectorAll('#page script, #page img').length]);
     assert.deepEqual(found, [null, 0]);
