@@ -208,6 +208,23 @@ static void read_status(struct reading *r, inf_json_value value)
     }
 }
 
+/* Whether the string that stands last, from `start` on, stands in the array already. Between quotes no quote stands
+ * bare, so what lies between separators is a whole string. */
+static bool has_tag(const inf_buf *tags, size_t start)
+{
+    size_t length = tags->length - start;
+    const uint8_t *last = tags->data + start;
+    for (const uint8_t *at = tags->data + 1; at + length < last;) {
+        const uint8_t *found = memmem(at, (size_t)(last - at), last, length);
+        if (!found || found + length >= last)
+            return false;
+        if ((found[-1] == '[' || found[-1] == ',') && found[length] == ',')
+            return true;
+        at = found + 1;
+    }
+    return false;
+}
+
 /* The tags as JSON text again: strings only, none twice, as many as there is room for. */
 static void read_tags(struct reading *r, inf_json_value value)
 {
@@ -228,9 +245,12 @@ static void read_tags(struct reading *r, inf_json_value value)
         if (!inf_json_as_string(i.value, &text, &length) || length == 0)
             continue;
         inf_json_put_string(&w, text, inf_utf8_cut(text, length, TAG_CHARS));
-        if (tags->length + 1 > INF_STORE_TAGS_MAX) {
+        bool known = comma && has_tag(tags, before + 1);
+        if (known || tags->length + 1 > INF_STORE_TAGS_MAX) {
             tags->length = before;
             w.comma = comma;
+            if (known)
+                continue;
             break;
         }
         any = true;

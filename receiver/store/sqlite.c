@@ -9,6 +9,7 @@
 
 #include "base/os.h"
 #include "store/sqlite.h"
+#include "store/tally.h"
 
 static const char file_name[] = "infinium.db";
 
@@ -161,6 +162,7 @@ void inf_store_close(inf_store *store)
     ZSTD_freeDCtx(store->decompressor);
     free(store->texts);
     free(store->scratch);
+    inf_tally_free(store->tally);
     inf_json_free(store->json);
     inf_buf_free(&store->text);
     free(store);

@@ -38,8 +38,32 @@
     X(BODY_INSERT, "INSERT INTO bodies(seq, encoding, length, body) VALUES(?1, ?2, ?3, ?4)")                           \
     X(BODY_GET, "SELECT encoding, length, body FROM bodies WHERE seq = ?1")                                            \
     X(ROW_GET, "SELECT " INF_SQLITE_SUMMARY_COLUMNS "FROM traces t " INF_SQLITE_AGENT "WHERE t.seq = ?1")              \
-    X(WORDS_ADD, "INSERT INTO words(rowid, text) VALUES(?1, ?2)")                                                     \
-    X(WORDS_REMOVE, "INSERT INTO words(words, rowid, text) VALUES('delete', ?1, ?2)")                                 \
+    X(WORDS_ADD, "INSERT INTO words(rowid, text) VALUES(?1, ?2)")                                                      \
+    X(WORDS_REMOVE, "INSERT INTO words(words, rowid, text) VALUES('delete', ?1, ?2)")                                  \
+    X(LABEL_GET, "SELECT id FROM labels WHERE text = ?1")                                                              \
+    X(LABEL_ADD, "INSERT INTO labels(text) VALUES(?1)")                                                                \
+    X(LABEL_COUNT, "SELECT coalesce(max(id), 0) FROM labels")                                                          \
+    X(LABEL_TEXT, "SELECT text FROM labels WHERE id = ?1")                                                             \
+    X(ROLLUP_GET, "SELECT traces, errors, interrupted, llm_calls, prompt_tokens, completion_tokens, cached_tokens, "   \
+                  "cache_write_tokens, reasoning_tokens, cost_nano_usd, longest_ns, sketch FROM rollups "              \
+                  "WHERE width = ?1 AND bucket = ?2 AND agent_id = ?3 AND name = ?4 AND model = ?5")                   \
+    X(ROLLUP_PUT, "INSERT OR REPLACE INTO rollups(width, bucket, agent_id, name, model, traces, errors, interrupted, " \
+                  "llm_calls, prompt_tokens, completion_tokens, cached_tokens, cache_write_tokens, reasoning_tokens, " \
+                  "cost_nano_usd, longest_ns, sketch) "                                                                \
+                  "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)")                                \
+    X(FACET_ADD, "INSERT INTO facets(field, value, agent_id, traces) VALUES(?1, ?2, ?3, ?4) "                          \
+                 "ON CONFLICT DO UPDATE SET traces = traces + excluded.traces")                                        \
+    X(FACET_CLEAN, "DELETE FROM facets WHERE field = ?1 AND value = ?2 AND agent_id = ?3 AND traces <= 0")             \
+    X(SESSION_ADD, "INSERT INTO sessions(session_id, agent_id, user_id, traces, errors, prompt_tokens, "               \
+                   "completion_tokens, cost_nano_usd, first_ns, last_ns) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10) "      \
+                   "ON CONFLICT DO UPDATE SET traces = traces + excluded.traces, errors = errors + excluded.errors, "  \
+                   "prompt_tokens = prompt_tokens + excluded.prompt_tokens, "                                          \
+                   "completion_tokens = completion_tokens + excluded.completion_tokens, "                              \
+                   "cost_nano_usd = cost_nano_usd + excluded.cost_nano_usd, "                                          \
+                   "user_id = coalesce(excluded.user_id, user_id), "                                                   \
+                   "first_ns = iif(excluded.first_ns > 0, min(first_ns, excluded.first_ns), first_ns), "               \
+                   "last_ns = max(last_ns, excluded.last_ns)")                                                         \
+    X(SESSION_CLEAN, "DELETE FROM sessions WHERE session_id = ?1 AND agent_id = ?2 AND traces <= 0")                   \
     X(AGENT_ADD, "INSERT INTO agents(id, name, created_ns, revoked_ns, salt, hash, iterations) "                       \
                  "VALUES(?1, ?2, ?3, NULL, ?4, ?5, ?6)")                                                               \
     X(AGENT_REVOKE, "UPDATE agents SET revoked_ns = coalesce(revoked_ns, ?2) WHERE id = ?1")                           \
@@ -67,8 +91,9 @@ struct inf_store {
     ZSTD_DCtx *decompressor;
     void *scratch; /* a compressed body */
     size_t scratch_size;
-    inf_json *json; /* made when first needed */
-    inf_buf text;   /* what is searched of a trace */
+    inf_json *json;          /* made when first needed */
+    inf_buf text;            /* what is searched of a trace */
+    struct inf_tally *tally; /* made when first needed */
     bool read_only;
     char message[256];
 };
@@ -102,7 +127,8 @@ int inf_sqlite_words_remove(inf_store *store, uint64_t sequence, const inf_summa
 
 /* One trace's rows, all of them (sqlite_row.c); inside a transaction. */
 int inf_sqlite_row_insert(inf_store *store, const inf_store_put *row, uint64_t sequence);
-int inf_sqlite_row_remove(inf_store *store, uint64_t sequence);
+/* `forget`: the trace is deleted, not replaced: it stays in the rollups. */
+int inf_sqlite_row_remove(inf_store *store, uint64_t sequence, bool forget);
 /* The summary and the body of a sequence number; the texts are the handle's, the body is the caller's (free). */
 int inf_sqlite_row_get(inf_store *store, uint64_t sequence, inf_summary *summary);
 int inf_sqlite_body_get(inf_store *store, uint64_t sequence, char **body, size_t *length);

@@ -6,6 +6,7 @@
 
 #include "base/json_read.h"
 #include "store/sqlite.h"
+#include "store/tally.h"
 
 enum { COMPRESS_FROM = 512, LEVEL = 1 };
 
@@ -154,6 +155,8 @@ int inf_sqlite_row_insert(inf_store *store, const inf_store_put *row, uint64_t s
         rc = inf_sqlite_each_tag(store, m, add_tag, sequence);
     if (rc == 0 && m->status != INF_STATUS_RUNNING)
         rc = inf_sqlite_words_add(store, sequence, m, row->body, row->body_length);
+    if (rc == 0)
+        rc = inf_tally_trace(store, m, 1, false);
     return rc;
 }
 
@@ -172,7 +175,7 @@ static int delete_rows(inf_store *store, uint64_t sequence)
     return 0;
 }
 
-int inf_sqlite_row_remove(inf_store *store, uint64_t sequence)
+int inf_sqlite_row_remove(inf_store *store, uint64_t sequence, bool forget)
 {
     inf_summary m;
     char *body = NULL;
@@ -185,6 +188,8 @@ int inf_sqlite_row_remove(inf_store *store, uint64_t sequence)
     free(body);
     if (rc == 0)
         rc = inf_sqlite_each_tag(store, &m, remove_tag, sequence);
+    if (rc == 0)
+        rc = inf_tally_trace(store, &m, -1, forget);
     if (rc == 0)
         rc = delete_rows(store, sequence);
     return rc;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "store/sqlite.h"
+#include "store/tally.h"
 
 static int rank(uint8_t status)
 {
@@ -41,7 +42,7 @@ static int put(inf_store *store, inf_store_put *row, uint64_t *sequence)
     if (row->duplicate)
         return 0;
     if (step == SQLITE_ROW) {
-        int rc = inf_sqlite_row_remove(store, (uint64_t)old);
+        int rc = inf_sqlite_row_remove(store, (uint64_t)old, false);
         if (rc < 0)
             return rc;
     }
@@ -73,6 +74,8 @@ int inf_store_put_traces(inf_store *store, inf_store_put *rows, size_t count)
     uint64_t sequence = before;
     for (size_t i = 0; rc == 0 && i < count; i++)
         rc = put(store, &rows[i], &sequence);
+    if (rc == 0)
+        rc = inf_tally_write(store);
     if (rc == 0 && sequence != before)
         rc = set_sequence(store, sequence);
     if (rc == 0)
@@ -81,6 +84,7 @@ int inf_store_put_traces(inf_store *store, inf_store_put *rows, size_t count)
         char why[sizeof store->message];
         memcpy(why, store->message, sizeof why);
         inf_sqlite_run(store, INF_STMT_ROLLBACK);
+        inf_tally_drop(store);
         memcpy(store->message, why, sizeof why);
     }
     return rc;

@@ -120,53 +120,67 @@ int inf_store_get(inf_store *store, const uint8_t trace_id[16], inf_summary *sum
 int inf_store_find(inf_store *store, const uint8_t low[16], const uint8_t high[16], int limit, inf_store_row row,
                    void *context);
 
-/* Traces with one session_id, together. Text is valid during the call. */
+/* Rows stored or changed after `sequence`, oldest change first, at most `limit`. */
+int inf_store_changes(inf_store *store, uint64_t sequence, int limit, inf_store_row row, void *context);
+/* The newest sequence number; 0 when nothing was ever stored. */
+int inf_store_sequence(inf_store *store, uint64_t *out);
+
+/* ---- sums beside the traces: none of these reads a trace ---- */
+
 typedef struct inf_session_row {
     const char *session_id;
-    const char *user_id;
+    const char *user_id;  /* the newest one named, or NULL */
+    uint8_t agent_id[16]; /* two agents' sessions of one name are two */
     int64_t traces;
     int64_t errors;
-    uint64_t first_ns; /* start of the first trace */
-    uint64_t last_ns;  /* and of the last one */
+    uint64_t first_ns; /* when the first and the last trace started */
+    uint64_t last_ns;
     int64_t prompt_tokens;
     int64_t completion_tokens;
-    int64_t cost_nano_usd; /* -1: not known of any */
+    int64_t cost_nano_usd; /* of the traces whose cost is known; -1: of none, or nothing */
 } inf_session_row;
 
-/* The session with the latest trace first. The filter's agent_id, user_id, from_ns, to_ns, cursor and limit count. As
- * inf_store_list() in all else. */
+/* Newest last trace first. Of the filter agent, session and user, from and to (of the last trace), cursor and limit
+ * count; INF_EINVAL when more is set. */
 int inf_store_sessions(inf_store *store, const inf_store_filter *filter,
                        int (*row)(void *context, const inf_session_row *session), void *context,
                        char next_cursor[INF_STORE_CURSOR_SIZE]);
 
 enum inf_store_group { INF_GROUP_NONE, INF_GROUP_NAME, INF_GROUP_MODEL, INF_GROUP_AGENT };
 
-/* Sums and percentiles of some traces. */
+/* Of traces that have ended. What retention has deleted is still in here. */
 typedef struct inf_stats_row {
-    uint64_t start_ns; /* of a bucket of time */
-    const char *key;   /* of a group: name, model, agent's UUID; NULL: without a model */
-    int64_t traces, errors, interrupted, llm_calls;
-    int64_t prompt_tokens, completion_tokens, cached_tokens, cache_write_tokens, reasoning_tokens;
-    int64_t cost_nano_usd;                   /* of those whose cost is known */
-    uint64_t p50_ns, p95_ns, p99_ns, max_ns; /* durations of ended traces */
+    uint64_t start_ns; /* of the interval */
+    const char *key; /* of the group: a name, a model (NULL: none), an agent's UUID; past 20,000
+                        names and models together "(other)" */
+    int64_t traces;
+    int64_t errors;
+    int64_t interrupted;
+    int64_t llm_calls;
+    int64_t prompt_tokens;
+    int64_t completion_tokens;
+    int64_t cached_tokens;
+    int64_t cache_write_tokens;
+    int64_t reasoning_tokens;
+    int64_t cost_nano_usd; /* of the traces whose cost is known */
+    uint64_t p50_ns;       /* percentiles of the duration, at most 0.8 % off */
+    uint64_t p95_ns;
+    uint64_t p99_ns;
+    uint64_t max_ns; /* exact; does not shrink when the longest trace is replaced */
 } inf_stats_row;
 
-/* The filter's agent_id, name, model, from_ns and to_ns count; the rest must be unset (INF_EINVAL). One row a bucket of
- * `interval_ns` (a multiple of a minute), oldest first, empty ones left out; or, with a group, one row a key, most
- * traces first, at most `limit`. */
+/* Of the filter agent, name, model, from and to count (from and to in whole minutes, rounded outwards); INF_EINVAL when
+ * more is set. With INF_GROUP_NONE one row an interval (a multiple of a minute; 0: one row for all), oldest first,
+ * empty ones left out; with a group one row a key, most traces first, at most `limit` (1,000). */
 int inf_store_stats(inf_store *store, const inf_store_filter *filter, uint64_t interval_ns, enum inf_store_group group,
                     int limit, int (*row)(void *context, const inf_stats_row *stats), void *context);
 
 enum inf_store_field { INF_FIELD_NAME, INF_FIELD_MODEL, INF_FIELD_TAG, INF_FIELD_SESSION, INF_FIELD_USER };
-/* The values that there are of a field, most traces first, at most `limit`; those that begin with `prefix` (NULL: all),
- * of the agent's traces (NULL: all). */
+
+/* The values of a field that begin with `prefix` (NULL: any), of one agent or of all: those with most traces first,
+ * among the first 5,000 in the order of their bytes; at most `limit` (50). */
 int inf_store_values(inf_store *store, enum inf_store_field field, const char *prefix, const uint8_t *agent_id,
                      int limit, int (*row)(void *context, const char *value, int64_t traces), void *context);
-
-/* Rows stored or changed after `sequence`, oldest change first, at most `limit`. */
-int inf_store_changes(inf_store *store, uint64_t sequence, int limit, inf_store_row row, void *context);
-/* The newest sequence number; 0 when nothing was ever stored. */
-int inf_store_sequence(inf_store *store, uint64_t *out);
 
 /* ---- agents (create them with auth/agents.h, which makes the secret) ---- */
 

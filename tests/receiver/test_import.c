@@ -157,7 +157,7 @@ static void only_an_administrator_imports(void **state)
 static void an_import_that_breaks_off(void **state)
 {
     struct running *r = *state;
-    enum { LINES = 40000 };
+    enum { LINES = 15000 };
     char *text = malloc(LINES * 300);
     size_t at = 0;
     assert_non_null(text);

@@ -1,0 +1,83 @@
+/* See sketch.h. */
+#include "store/sketch.h"
+
+unsigned inf_sketch_index(uint64_t ns)
+{
+    if (ns < 64)
+        return (unsigned)ns;
+    unsigned exponent = 63u - (unsigned)__builtin_clzll(ns);
+    return (exponent - 5) * 64 + (unsigned)(ns >> (exponent - 6) & 63);
+}
+
+uint64_t inf_sketch_value(unsigned index)
+{
+    if (index < 64)
+        return index;
+    unsigned exponent = index / 64 + 5;
+    uint64_t width = UINT64_C(1) << (exponent - 6);
+    return (UINT64_C(1) << exponent) + index % 64 * width + width / 2;
+}
+
+static const uint8_t *read_varint(const uint8_t *at, const uint8_t *end, uint64_t *out)
+{
+    *out = 0;
+    for (int shift = 0; at < end && shift < 35; shift += 7) {
+        *out |= (uint64_t)(*at & 0x7f) << shift;
+        if (!(*at++ & 0x80))
+            return at;
+    }
+    return NULL;
+}
+
+static uint8_t *write_varint(uint8_t *at, uint64_t value)
+{
+    for (; value >= 0x80; value >>= 7)
+        *at++ = (uint8_t)(value | 0x80);
+    *at++ = (uint8_t)value;
+    return at;
+}
+
+void inf_sketch_read(const void *sparse, size_t length, uint32_t counts[INF_SKETCH_BUCKETS])
+{
+    const uint8_t *at = sparse;
+    const uint8_t *end = at + length;
+    uint64_t index = 0, step, count;
+    while (at < end && (at = read_varint(at, end, &step)) && (at = read_varint(at, end, &count))) {
+        index += step;
+        if (index >= INF_SKETCH_BUCKETS)
+            return;
+        uint64_t sum = counts[index] + count;
+        counts[index] = sum > UINT32_MAX ? UINT32_MAX : (uint32_t)sum;
+    }
+}
+
+size_t inf_sketch_write(const uint32_t counts[INF_SKETCH_BUCKETS], uint8_t out[INF_SKETCH_MAX])
+{
+    uint8_t *at = out;
+    unsigned last = 0;
+    for (unsigned i = 0; i < INF_SKETCH_BUCKETS; i++) {
+        if (counts[i] == 0)
+            continue;
+        at = write_varint(at, i - last);
+        at = write_varint(at, counts[i]);
+        last = i;
+    }
+    return (size_t)(at - out);
+}
+
+uint64_t inf_sketch_quantile(const uint32_t counts[INF_SKETCH_BUCKETS], double q)
+{
+    uint64_t total = 0;
+    for (unsigned i = 0; i < INF_SKETCH_BUCKETS; i++)
+        total += counts[i];
+    if (total == 0)
+        return 0;
+    uint64_t rank = (uint64_t)(q * (double)(total - 1));
+    uint64_t before = 0;
+    for (unsigned i = 0; i < INF_SKETCH_BUCKETS; i++) {
+        before += counts[i];
+        if (before > rank)
+            return inf_sketch_value(i);
+    }
+    return inf_sketch_value(INF_SKETCH_BUCKETS - 1);
+}
