@@ -691,6 +691,19 @@ static size_t writer_finish_masked(text_writer *w, size_t chars, size_t skip, si
     return writer_finish(w);
 }
 
+/* Masks what has been written from `skip` on, all of which has fitted, and leaves the writer behind it. True. */
+static bool mask_so_far(text_writer *w, size_t chars, size_t skip)
+{
+    size_t length = (size_t)(w->out - w->begin);
+    size_t masked = skip + inf_mask(w->begin + skip, length - skip, 4 * chars - skip, false);
+    if (likely(masked == length))
+        return true;
+    w->out = w->begin + inf_utf8_cut(w->begin, masked, chars);
+    w->cut = w->out < w->begin + masked;
+    w->left = chars - inf_utf8_count(w->begin, (size_t)(w->out - w->begin));
+    return true;
+}
+
 /* What the user's callable makes of the text that is in the buffer. */
 static size_t apply_mask(char *buffer, size_t length, size_t chars, PyObject *mask)
 {
@@ -783,9 +796,12 @@ void capture_arguments(inf_trace *trace, const traced_object *traced, PyObject *
         write_ruled_items(&w, traced, args, nargs);
     else
         write_tuple_items(&w, args, nargs);
-    size_t arguments = (size_t)(w.out - w.begin);
-    put_literal(&w, ", 'kwargs': {");
+    const size_t skip = sizeof("{'args': ") - 1;
     Py_ssize_t keywords = kwnames ? PyTuple_GET_SIZE(kwnames) : 0;
+    /* Without keywords only the arguments need be looked at, before the rest is written. */
+    bool masked = !trace->mask || (keywords == 0 && !w.cut && mask_so_far(&w, CAPTURE_INPUT_CHARS, skip));
+    size_t separator = (size_t)(w.out - w.begin) + sizeof(", 'kwargs'") - 1;
+    put_literal(&w, ", 'kwargs': {");
     for (Py_ssize_t i = 0; i < keywords && !w.cut; i++) {
         if (i)
             put_literal(&w, ", ");
@@ -797,12 +813,7 @@ void capture_arguments(inf_trace *trace, const traced_object *traced, PyObject *
             write_object(&w, args[nargs + i]);
     }
     put_literal(&w, "}}");
-    /* Without keywords there is nothing behind the arguments that need be looked at, if there is nothing in them. */
-    const size_t skip = sizeof("{'args': ") - 1;
-    bool clean = !trace->mask || (keywords == 0 && !w.cut &&
-                                  inf_mask_clean(buffer + skip, arguments - skip, 4 * CAPTURE_INPUT_CHARS - skip));
-    size_t length = clean ? writer_finish(&w)
-                          : writer_finish_masked(&w, CAPTURE_INPUT_CHARS, skip, arguments + sizeof(", 'kwargs'") - 1);
+    size_t length = masked ? writer_finish(&w) : writer_finish_masked(&w, CAPTURE_INPUT_CHARS, skip, separator);
     if (unlikely(traced->mask != NULL))
         length = apply_mask(buffer, length, CAPTURE_INPUT_CHARS, traced->mask);
     inf_trace_text_end(trace, length);

@@ -551,13 +551,6 @@ static bool find(const reader *r, size_t at, span *out)
     }
 }
 
-bool inf_mask_clean(const char *text, size_t length, size_t room)
-{
-    candidates c;
-    search_from(&c, text, 0, length, room);
-    return next_candidate(&c, text, length, room) >= length;
-}
-
 size_t inf_mask_but(char *text, size_t length, size_t room, bool cut, size_t harmless)
 {
     reader r = {text, 0, length, cut};

@@ -25,9 +25,6 @@ size_t inf_mask(char *text, size_t length, size_t room, bool cut);
  */
 size_t inf_mask_but(char *text, size_t length, size_t room, bool cut, size_t harmless);
 
-/* Whether nothing in the text can be (part of) a secret, as far as one look tells. `room` bytes may be read. */
-bool inf_mask_clean(const char *text, size_t length, size_t room);
-
 /* Whether a value of this name is a secret: case and the separators _ and - do not matter. */
 bool inf_mask_name(const char *name, size_t length);
 

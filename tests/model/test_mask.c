@@ -113,10 +113,8 @@ static void test_a_secret_anywhere(void **state)
             for (size_t at = 0; at + sizeof(secret) - 1 <= length; at += length < 300 ? 7 : 211) {
                 memset(text, '=', sizeof(text)); /* what is behind the text does not count */
                 memset(text, 'a', length);
-                assert_true(inf_mask_clean(text, length, room));
                 assert_int_equal(inf_mask(text, length, room, false), length);
                 memcpy(text + at, secret, sizeof(secret) - 1);
-                assert_false(inf_mask_clean(text, length, room));
                 size_t masked = inf_mask(text, length, room, false);
                 assert_int_equal(masked, length - 1);
                 assert_memory_equal(text + at, " token=[masked] ", 16);

@@ -206,3 +206,22 @@ def test_masking_switched_off_for_what_is_set_inside(monkeypatch):
     task = f.last_trace
     assert task.metadata == {"password": "p1"} and task.output_summary == "token=p2"
     assert task.steps[1].input_preview == "api_key=p3" and task.steps[1].metadata == {"secret": "p4"}
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 100, 160, 164, 165, 166, 167, 168, 170, 174, 175, 176, 180, 400])
+@pytest.mark.parametrize("keywords", [{}, {"token": "p2", "n": 1}])
+def test_secrets_among_arguments_around_the_limit(count, keywords):
+    """A mark is longer than its secret, so a text that has fitted may no longer fit."""
+
+    @trace_agent("t")
+    def f(*args, **kwargs):
+        return None
+
+    f(*["token=pass1"] * count, **keywords)
+    text = f.last_trace.input_summary
+    whole = repr({"args": ("token=[masked]",) * count, "kwargs": {**keywords, "token": "[masked]"} if keywords else {}})
+    assert "pass1" not in text and "p2" not in text and len(text) <= 3000
+    if len(whole) <= 3000:
+        assert text == whole
+    else:
+        assert text.endswith("...") and text[:2900] == whole[:2900]
