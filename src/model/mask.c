@@ -74,11 +74,11 @@ static void search_from(candidates *c, const char *text, size_t at, size_t lengt
     if (at >= length)
         return;
     size_t blocks = (length - at + INF_MASK_BLOCK - 1) / INF_MASK_BLOCK;
-    size_t whole = (room - at) / INF_MASK_BLOCK;
+    size_t whole = (room - at - 1) / INF_MASK_BLOCK; /* the search reads one byte more */
     if (blocks > AT_ONCE)
         blocks = AT_ONCE;
-    if (whole == 0) { /* less than a block can be read */
-        char end[INF_MASK_BLOCK] = {0};
+    if (whole == 0) { /* no more than a block can be read */
+        char end[INF_MASK_BLOCK + 1] = {0};
         memcpy(end, text + at, length - at);
         inf_mask_scan(end, 1, c->found);
     } else {

@@ -8,14 +8,30 @@
 
 #define INF_MASK_BLOCK 64
 
-/* Every secret that is known to mask.c has one of these at or near its beginning. */
-static inline bool inf_mask_is_candidate(char c)
+/* Every secret that is known to mask.c has one of these at or near its beginning. Of the letters that are common in
+ * prose only those that go on as the secret does: b in Bearer and Basic, z in AIza. */
+static inline bool inf_mask_is_candidate(char c, char next)
 {
-    return (c | 0x10) == '=' || (c | 0x40) == 'z' || (c | 0x20) == 'b' || (c | 0x01) == 'K' || c == '_';
+    switch (c) {
+    case ':':
+    case '=':
+    case '-':
+    case '_':
+    case 'J':
+    case 'K':
+        return true;
+    case 'B':
+    case 'b':
+        return (next | 0x20) == 'e' || (next | 0x20) == 'a';
+    case 'z':
+        return next == 'a';
+    default:
+        return false;
+    }
 }
 
 /* For each of `blocks` blocks of 64 bytes a word in `found`: a bit for each byte that is one of them, the first byte's
- * lowest. */
+ * lowest. One byte behind the last block is read as well. */
 void inf_mask_scan(const char *text, size_t blocks, uint64_t *found);
 
 /* Copies a text; true when nothing in it need be looked at closer: all of it is ASCII and it has no candidate. */
