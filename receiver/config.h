@@ -52,6 +52,10 @@
       "connections at once, at most")                                                                                  \
     X(MIB, journal_max_bytes, "journal-mib", "INFINIUM_SERVE_JOURNAL_MIB", "N", 1024, 32, 1 << 20, START,              \
       "accepted and not yet stored, at most, in MiB; past it agents are asked to come later")                          \
+    X(COUNT, retention_days, "retention-days", "INFINIUM_RETENTION_DAYS", "N", 0, 0, 36500, RELOAD,                    \
+      "traces that began more days ago are deleted, in small steps; 0: none")                                          \
+    X(MIB, retention_bytes, "retention-mib", "INFINIUM_RETENTION_MIB", "N", 0, 0, 1 << 30, RELOAD,                     \
+      "the oldest traces are deleted while the store takes more than so many MiB; 0: none")                            \
     H("Running")                                                                                                       \
     X(SECONDS, shutdown_s, "shutdown-seconds", "INFINIUM_SHUTDOWN_SECONDS", "TIME", 10, 0, 3600, RELOAD,               \
       "how long an ending receiver goes on storing what it has accepted; the rest stays in the journal")               \

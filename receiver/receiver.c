@@ -175,6 +175,8 @@ static int start(inf_receiver *r, const inf_serve_options *options, char *messag
     if (rc == 0)
         rc = inf_intake_open(&r->intake, &r->directory, options->journal_max_bytes, stored, wants_care, r);
     if (rc == 0)
+        rc = inf_upkeep_start(&r->upkeep, r->directory.path, &r->upkeep_limits);
+    if (rc == 0)
         rc = start_keeper(r);
     if (rc == 0)
         rc = inf_workers_start(&r->workers, r);
@@ -219,6 +221,8 @@ int inf_receiver_start(inf_receiver **out, const inf_serve_options *options, cha
 void inf_receiver_reload(inf_receiver *r, const inf_serve_options *options)
 {
     atomic_store(&r->shutdown_s, options->shutdown_s);
+    atomic_store(&r->upkeep_limits.days, options->retention_days);
+    atomic_store(&r->upkeep_limits.bytes, (int64_t)options->retention_bytes);
     if (r->serving)
         inf_http_reload_tls(r);
 }
@@ -239,6 +243,7 @@ void inf_receiver_stop(inf_receiver *r)
     if (r->tls)
         inf_tls_unload();
     inf_intake_close(r->intake, (int)atomic_load(&r->shutdown_s) * 1000);
+    inf_upkeep_stop(r->upkeep);
     inf_hub_close(r->hub);
     inf_slow_close(r->slow);
     inf_exports_close(r->exports);

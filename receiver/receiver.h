@@ -15,6 +15,7 @@
 #include "live/hub.h"
 #include "metrics.h"
 #include "serve.h"
+#include "upkeep.h"
 
 typedef struct inf_http inf_http;
 typedef struct inf_workers inf_workers;
@@ -25,6 +26,8 @@ struct inf_receiver {
     inf_keys *keys;
     inf_intake *intake;
     inf_hub *hub;
+    inf_upkeep *upkeep;
+    inf_upkeep_limits upkeep_limits;
     inf_exports *exports;
     inf_workers *workers;
     inf_slow *slow;

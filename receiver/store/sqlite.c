@@ -82,6 +82,22 @@ int inf_sqlite_run(inf_store *store, enum inf_store_statement which)
     return s ? inf_sqlite_finish(store, s) : INF_EIO;
 }
 
+int inf_sqlite_end(inf_store *store, int rc)
+{
+    if (rc >= 0) {
+        int committed = inf_sqlite_run(store, INF_STMT_COMMIT);
+        rc = committed < 0 ? committed : rc;
+    }
+    if (rc < 0 && !sqlite3_get_autocommit(store->db)) {
+        char why[sizeof store->message];
+        memcpy(why, store->message, sizeof why);
+        inf_sqlite_run(store, INF_STMT_ROLLBACK);
+        inf_tally_drop(store);
+        memcpy(store->message, why, sizeof why);
+    }
+    return rc;
+}
+
 static int from_errno(inf_store *store, const char *what, const char *path)
 {
     int error = errno;
@@ -114,7 +130,7 @@ static int make_file(inf_store *store, const char *dir, const char *path, unsign
 static int set_up(inf_store *store)
 {
     static const char pragmas[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF;"
-                                  "PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 4000;"
+                                  "PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 32000;"
                                   "PRAGMA trusted_schema = OFF;";
     sqlite3_busy_timeout(store->db, 10000);
     int code = sqlite3_exec(store->db, pragmas, NULL, NULL, NULL);
@@ -125,9 +141,7 @@ static int set_up(inf_store *store)
         return rc;
     if (store->read_only && (code = sqlite3_exec(store->db, "PRAGMA query_only = ON", NULL, NULL, NULL)) != SQLITE_OK)
         return inf_sqlite_error(store, code);
-    store->compressor = ZSTD_createCCtx();
-    store->decompressor = ZSTD_createDCtx();
-    return store->compressor && store->decompressor ? 0 : INF_ENOMEM;
+    return inf_codec_new(&store->codec);
 }
 
 int inf_store_open(inf_store **out, const char *dir, unsigned flags)
@@ -158,10 +172,8 @@ void inf_store_close(inf_store *store)
     for (int i = 0; i < INF_STMT_COUNT; i++)
         sqlite3_finalize(store->statements[i]);
     sqlite3_close(store->db);
-    ZSTD_freeCCtx(store->compressor);
-    ZSTD_freeDCtx(store->decompressor);
+    inf_codec_free(store->codec);
     free(store->texts);
-    free(store->scratch);
     inf_tally_free(store->tally);
     inf_json_free(store->json);
     inf_buf_free(&store->text);

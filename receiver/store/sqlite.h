@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/json_read.h"
 #include "infinium.h"
+#include "store/dictionary.h"
 #include "store/store.h"
 
 /* The columns of a summary, in the order that inf_sqlite_summary() reads them (sqlite_read.c). */
@@ -36,6 +37,7 @@
     X(TAG_INSERT, "INSERT OR IGNORE INTO tags(tag, started_ns, id, seq) VALUES(?1, ?2, ?3, ?4)")                       \
     X(TAG_DELETE, "DELETE FROM tags WHERE tag = ?1 AND started_ns = ?2 AND id = ?3")                                   \
     X(BODY_INSERT, "INSERT INTO bodies(seq, encoding, length, body) VALUES(?1, ?2, ?3, ?4)")                           \
+    X(DICTIONARY_NEWEST, "SELECT id, created_ns, sequence FROM dictionaries ORDER BY id DESC LIMIT 1")                 \
     X(BODY_GET, "SELECT encoding, length, body FROM bodies WHERE seq = ?1")                                            \
     X(ROW_GET, "SELECT " INF_SQLITE_SUMMARY_COLUMNS "FROM traces t " INF_SQLITE_AGENT "WHERE t.seq = ?1")              \
     X(WORDS_ADD, "INSERT INTO words(rowid, text) VALUES(?1, ?2)")                                                      \
@@ -87,10 +89,8 @@ struct inf_store {
     sqlite3 *db;
     sqlite3_stmt *statements[INF_STMT_COUNT];
     char *texts; /* what a summary handed out by inf_store_get() points into */
-    ZSTD_CCtx *compressor;
-    ZSTD_DCtx *decompressor;
-    void *scratch; /* a compressed body */
-    size_t scratch_size;
+    inf_codec *codec;
+    uint64_t trained_at;     /* where training a dictionary was tried in vain */
     inf_json *json;          /* made when first needed */
     inf_buf text;            /* what is searched of a trace */
     struct inf_tally *tally; /* made when first needed */
@@ -104,6 +104,9 @@ sqlite3_stmt *inf_sqlite_statement(inf_store *store, enum inf_store_statement wh
 int inf_sqlite_run(inf_store *store, enum inf_store_statement which);
 /* Steps a bound statement that gives no row, then resets it. */
 int inf_sqlite_finish(inf_store *store, sqlite3_stmt *statement);
+/* Commits, or rolls back when `rc` is negative, and keeps the message of what went wrong. Returns `rc`, or why it
+ * could not be committed. */
+int inf_sqlite_end(inf_store *store, int rc);
 /* SQLite's error as one of ours; keeps its text as the handle's message. */
 int inf_sqlite_error(inf_store *store, int code);
 int inf_sqlite_prepare(inf_store *store, sqlite3_stmt **out, const char *sql);

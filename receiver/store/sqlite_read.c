@@ -75,19 +75,15 @@ static int read_body(inf_store *store, sqlite3_stmt *s, char **body, size_t *bod
     sqlite3_int64 length = sqlite3_column_int64(s, 1);
     const void *bytes = sqlite3_column_blob(s, 2);
     size_t stored = (size_t)sqlite3_column_bytes(s, 2);
-    if (length < 0 || length > INF_STORE_BODY_MAX || (encoding == 0 && stored != (size_t)length) || encoding > 1)
+    if (length < 0 || length > INF_STORE_BODY_MAX)
         return INF_EBADMSG;
     char *out = malloc((size_t)length + 1);
     if (!out)
         return INF_ENOMEM;
-    if (encoding == 1) {
-        size_t n = ZSTD_decompressDCtx(store->decompressor, out, (size_t)length, bytes, stored);
-        if (n != (size_t)length) {
-            free(out);
-            return INF_EBADMSG;
-        }
-    } else if (length > 0) {
-        memcpy(out, bytes, (size_t)length);
+    int rc = inf_codec_decode(store, encoding, bytes, stored, out, (size_t)length);
+    if (rc < 0) {
+        free(out);
+        return rc;
     }
     out[length] = 0;
     *body = out;

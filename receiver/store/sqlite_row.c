@@ -8,8 +8,6 @@
 #include "store/sqlite.h"
 #include "store/tally.h"
 
-enum { COMPRESS_FROM = 512, LEVEL = 1 };
-
 static sqlite3_int64 clip(uint64_t value)
 {
     return value > INT64_MAX ? INT64_MAX : (sqlite3_int64)value;
@@ -21,30 +19,6 @@ static void bind_text(sqlite3_stmt *s, int index, const char *text)
         sqlite3_bind_text(s, index, text, -1, SQLITE_STATIC);
     else
         sqlite3_bind_null(s, index);
-}
-
-/* The body as it is stored: compressed when that saves at least a tenth. */
-static int encode(inf_store *store, const inf_store_put *row, const void **bytes, size_t *length)
-{
-    *bytes = row->body;
-    *length = row->body_length;
-    if (row->body_length < COMPRESS_FROM)
-        return 0;
-    size_t bound = ZSTD_compressBound(row->body_length);
-    if (bound > store->scratch_size) {
-        void *grown = realloc(store->scratch, bound);
-        if (!grown)
-            return 0;
-        store->scratch = grown;
-        store->scratch_size = bound;
-    }
-    size_t n =
-        ZSTD_compressCCtx(store->compressor, store->scratch, store->scratch_size, row->body, row->body_length, LEVEL);
-    if (ZSTD_isError(n) || n > row->body_length / 10 * 9)
-        return 0;
-    *bytes = store->scratch;
-    *length = n;
-    return 1;
 }
 
 static int insert_trace(inf_store *store, const inf_summary *m, uint64_t sequence)
@@ -87,7 +61,7 @@ static int insert_body(inf_store *store, const inf_store_put *row, uint64_t sequ
 {
     const void *bytes;
     size_t length;
-    int encoding = encode(store, row, &bytes, &length);
+    int encoding = inf_codec_encode(store, row->body, row->body_length, &bytes, &length);
     sqlite3_stmt *s = inf_sqlite_statement(store, INF_STMT_BODY_INSERT);
     if (!s)
         return INF_EIO;

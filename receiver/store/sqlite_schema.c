@@ -91,6 +91,9 @@ static const char *const migrations[] = {
     "  cost_nano_usd INTEGER NOT NULL, first_ns INTEGER NOT NULL, last_ns INTEGER NOT NULL,"
     "  UNIQUE(session_id, agent_id));"
     "CREATE INDEX sessions_last ON sessions(last_ns);",
+
+    "CREATE TABLE dictionaries(id INTEGER PRIMARY KEY, created_ns INTEGER NOT NULL, sequence INTEGER NOT NULL,"
+    "  body BLOB NOT NULL);",
 };
 
 enum { NEWEST = sizeof migrations / sizeof migrations[0] };

@@ -71,6 +71,8 @@ int inf_store_put_traces(inf_store *store, inf_store_put *rows, size_t count)
         return rc;
     uint64_t before = 0;
     rc = inf_store_sequence(store, &before);
+    if (rc == 0)
+        rc = inf_codec_refresh(store);
     uint64_t sequence = before;
     for (size_t i = 0; rc == 0 && i < count; i++)
         rc = put(store, &rows[i], &sequence);
@@ -78,14 +80,5 @@ int inf_store_put_traces(inf_store *store, inf_store_put *rows, size_t count)
         rc = inf_tally_write(store);
     if (rc == 0 && sequence != before)
         rc = set_sequence(store, sequence);
-    if (rc == 0)
-        rc = inf_sqlite_run(store, INF_STMT_COMMIT);
-    if (rc < 0 && !sqlite3_get_autocommit(store->db)) {
-        char why[sizeof store->message];
-        memcpy(why, store->message, sizeof why);
-        inf_sqlite_run(store, INF_STMT_ROLLBACK);
-        inf_tally_drop(store);
-        memcpy(store->message, why, sizeof why);
-    }
-    return rc;
+    return inf_sqlite_end(store, rc);
 }

@@ -151,8 +151,8 @@ enum inf_store_group { INF_GROUP_NONE, INF_GROUP_NAME, INF_GROUP_MODEL, INF_GROU
 /* Of traces that have ended. What retention has deleted is still in here. */
 typedef struct inf_stats_row {
     uint64_t start_ns; /* of the interval */
-    const char *key; /* of the group: a name, a model (NULL: none), an agent's UUID; past 20,000
-                        names and models together "(other)" */
+    const char *key;   /* of the group: a name, a model (NULL: none), an agent's UUID; past 20,000
+                          names and models together "(other)" */
     int64_t traces;
     int64_t errors;
     int64_t interrupted;
@@ -181,6 +181,29 @@ enum inf_store_field { INF_FIELD_NAME, INF_FIELD_MODEL, INF_FIELD_TAG, INF_FIELD
  * among the first 5,000 in the order of their bytes; at most `limit` (50). */
 int inf_store_values(inf_store *store, enum inf_store_field field, const char *prefix, const uint8_t *agent_id,
                      int limit, int (*row)(void *context, const char *value, int64_t traces), void *context);
+
+/* ---- the store as a whole ---- */
+
+/* One small step of retention: deletes, oldest start first, at most `max_rows` (at most 1,000) traces that began before
+ * `before_ns` (0: none), or any while the store takes more than `max_bytes` (0: no bound). *removed: how many; 0 once
+ * nothing is left to do. The file does not shrink: what becomes free is used again, and not counted. */
+int inf_store_purge(inf_store *store, uint64_t before_ns, int64_t max_bytes, int max_rows, int *removed);
+/* Bytes of the database file that are in use. */
+int inf_store_bytes(inf_store *store, int64_t *out);
+/* Trains a dictionary for bodies when one is due, which is rarely; some seconds of work then, without holding up
+ * anybody. 1: there is a new one. */
+int inf_store_train(inf_store *store);
+/* Moves the write-ahead log into the database. To be called every second or two by one thread of the receiver, so that
+ * those who commit never have to. */
+int inf_store_checkpoint(inf_store *store);
+/* Copies the store, as it is at this moment, into the new file `path` (0600), while others read and write. INF_EEXIST:
+ * there is something. `progress` may be NULL; what it returns, if not zero, ends the copying and is returned. Opened as
+ * infinium.db in a directory of its own the file is a store. */
+int inf_store_backup(inf_store *store, const char *path, int (*progress)(void *context, int done, int total),
+                     void *context);
+/* Reads everything and says what is wrong, a line each. Returns how many lines, or negative: it could not be looked at.
+ */
+int inf_store_check(inf_store *store, int (*say)(void *context, const char *text), void *context);
 
 /* ---- agents (create them with auth/agents.h, which makes the secret) ---- */
 

@@ -1,0 +1,238 @@
+/* Retention, backup, checkpoints, and what doctor asks: what is done to the store as a whole, in small steps where
+ * others wait for the database. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/os.h"
+#include "store/sqlite.h"
+#include "store/tally.h"
+
+enum { BACKUP_PAGES = 512, WAL_LONG = 16000 /* pages: 64 MiB */, PROBLEMS_MAX = 50 };
+
+static int one_number(inf_store *store, const char *sql, int64_t *out)
+{
+    sqlite3_stmt *s;
+    int rc = inf_sqlite_prepare(store, &s, sql);
+    if (rc < 0)
+        return rc;
+    int step = sqlite3_step(s);
+    if (step == SQLITE_ROW)
+        *out = sqlite3_column_int64(s, 0);
+    else
+        rc = inf_sqlite_error(store, sqlite3_errcode(store->db));
+    sqlite3_finalize(s);
+    return rc;
+}
+
+/* ---- retention ---- */
+
+int inf_store_bytes(inf_store *store, int64_t *out)
+{
+    int64_t pages = 0, unused = 0, size = 0;
+    int rc = one_number(store, "PRAGMA page_count", &pages);
+    if (rc == 0)
+        rc = one_number(store, "PRAGMA freelist_count", &unused);
+    if (rc == 0)
+        rc = one_number(store, "PRAGMA page_size", &size);
+    *out = (pages - unused) * size;
+    return rc;
+}
+
+/* The oldest traces' numbers. A batch is small, so it is read before anything is changed. */
+static int oldest(inf_store *store, uint64_t before_ns, int limit, uint64_t *sequences, int *count)
+{
+    sqlite3_stmt *s;
+    int step;
+    int rc = inf_sqlite_prepare(store, &s,
+                                "SELECT seq FROM traces INDEXED BY traces_started WHERE started_ns < ?1 "
+                                "ORDER BY started_ns LIMIT ?2");
+    if (rc < 0)
+        return rc;
+    sqlite3_bind_int64(s, 1, before_ns > INT64_MAX ? INT64_MAX : (sqlite3_int64)before_ns);
+    sqlite3_bind_int(s, 2, limit);
+    while ((step = sqlite3_step(s)) == SQLITE_ROW)
+        sequences[(*count)++] = (uint64_t)sqlite3_column_int64(s, 0);
+    if (step != SQLITE_DONE)
+        rc = inf_sqlite_error(store, step);
+    sqlite3_finalize(s);
+    return rc;
+}
+
+static int remove_some(inf_store *store, uint64_t before_ns, int64_t max_bytes, int max_rows, int *removed)
+{
+    enum { ROWS = 1000 };
+    uint64_t sequences[ROWS];
+    int count = 0;
+    int64_t bytes = 0;
+    int limit = max_rows < ROWS ? max_rows : ROWS;
+    int rc = max_bytes > 0 ? inf_store_bytes(store, &bytes) : 0;
+    if (rc == 0)
+        rc = oldest(store, max_bytes > 0 && bytes > max_bytes ? UINT64_MAX : before_ns, limit, sequences, &count);
+    for (int i = 0; rc == 0 && i < count; i++)
+        rc = inf_sqlite_row_remove(store, sequences[i], true);
+    *removed = count;
+    return rc == 0 ? inf_tally_write(store) : rc;
+}
+
+int inf_store_purge(inf_store *store, uint64_t before_ns, int64_t max_bytes, int max_rows, int *removed)
+{
+    *removed = 0;
+    int rc = inf_sqlite_run(store, INF_STMT_BEGIN);
+    if (rc < 0)
+        return rc;
+    rc = remove_some(store, before_ns, max_bytes, max_rows, removed);
+    return inf_sqlite_end(store, rc);
+}
+
+/* ---- checkpoints ---- */
+
+int inf_store_checkpoint(inf_store *store)
+{
+    int log = 0, done = 0;
+    int code = sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &log, &done);
+    /* Writers begin the log anew only once all of it is in the database and no reader needs it. Where it got long, that
+     * is asked for: nearly all has just been done, so whoever writes waits for the little that came since. */
+    if (code == SQLITE_OK && log > WAL_LONG)
+        code = sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_RESTART, &log, &done);
+    return code == SQLITE_OK || (code & 0xff) == SQLITE_BUSY ? 0 : inf_sqlite_error(store, code);
+}
+
+/* ---- backup ---- */
+
+static int copy_pages(inf_store *store, sqlite3_backup *copy, int (*progress)(void *, int, int), void *context)
+{
+    int code;
+    while ((code = sqlite3_backup_step(copy, BACKUP_PAGES)) == SQLITE_OK || code == SQLITE_BUSY ||
+           code == SQLITE_LOCKED) {
+        int total = sqlite3_backup_pagecount(copy);
+        int rc = progress ? progress(context, total - sqlite3_backup_remaining(copy), total) : 0;
+        if (rc != 0)
+            return rc;
+        if (code != SQLITE_OK)
+            sqlite3_sleep(20);
+    }
+    if (code != SQLITE_DONE)
+        return inf_sqlite_error(store, code);
+    int total = sqlite3_backup_pagecount(copy);
+    return progress ? progress(context, total, total) : 0;
+}
+
+/* Everything of one moment: the transaction that is held meanwhile keeps writers from changing what is copied. */
+static int copy_all(inf_store *store, sqlite3 *to, int (*progress)(void *, int, int), void *context)
+{
+    int64_t unused;
+    int code = sqlite3_exec(store->db, "BEGIN", NULL, NULL, NULL);
+    int rc =
+        code == SQLITE_OK ? one_number(store, "SELECT count(*) FROM meta", &unused) : inf_sqlite_error(store, code);
+    if (rc == 0) {
+        sqlite3_backup *copy = sqlite3_backup_init(to, "main", store->db, "main");
+        if (copy) {
+            rc = copy_pages(store, copy, progress, context);
+            code = sqlite3_backup_finish(copy);
+        } else {
+            code = sqlite3_errcode(to);
+        }
+        if (rc == 0 && code != SQLITE_OK) {
+            snprintf(store->message, sizeof store->message, "%s", sqlite3_errmsg(to));
+            rc = (code & 0xff) == SQLITE_FULL ? INF_ENOSPC : INF_EIO;
+        }
+    }
+    if (!sqlite3_get_autocommit(store->db))
+        sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    return rc;
+}
+
+static int make_private(inf_store *store, const char *path)
+{
+    int fd = inf_os.open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        int error = errno;
+        snprintf(store->message, sizeof store->message, "cannot make %s: %s", path, strerror(error));
+        return error == EEXIST ? INF_EEXIST : inf_os_error(error);
+    }
+    inf_os.close(fd);
+    return 0;
+}
+
+int inf_store_backup(inf_store *store, const char *path, int (*progress)(void *context, int done, int total),
+                     void *context)
+{
+    sqlite3 *to = NULL;
+    int rc = make_private(store, path);
+    if (rc < 0)
+        return rc;
+    int code = sqlite3_open_v2(path, &to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    rc = code == SQLITE_OK ? copy_all(store, to, progress, context) : INF_EIO;
+    sqlite3_close(to);
+    if (rc != 0)
+        unlink(path);
+    return rc;
+}
+
+/* ---- doctor ---- */
+
+struct findings {
+    int (*say)(void *context, const char *text);
+    void *context;
+    int count;
+};
+
+static int found(struct findings *f, const char *text)
+{
+    f->count++;
+    return f->say ? f->say(f->context, text) : 0;
+}
+
+static int check_pages(inf_store *store, struct findings *f)
+{
+    sqlite3_stmt *s;
+    int step;
+    char sql[64];
+    snprintf(sql, sizeof sql, "PRAGMA quick_check(%d)", PROBLEMS_MAX);
+    int rc = inf_sqlite_prepare(store, &s, sql);
+    while (rc == 0 && (step = sqlite3_step(s)) != SQLITE_DONE) {
+        const char *text = step == SQLITE_ROW ? (const char *)sqlite3_column_text(s, 0) : NULL;
+        if (step != SQLITE_ROW)
+            rc = inf_sqlite_error(store, step);
+        else if (text && strcmp(text, "ok") != 0)
+            rc = found(f, text);
+    }
+    sqlite3_finalize(s);
+    return rc;
+}
+
+static int check_count(inf_store *store, struct findings *f, const char *sql, const char *what)
+{
+    int64_t count = 0;
+    char text[160];
+    int rc = one_number(store, sql, &count);
+    if (rc < 0 || count == 0)
+        return rc;
+    snprintf(text, sizeof text, "%lld %s", (long long)count, what);
+    return found(f, text);
+}
+
+int inf_store_check(inf_store *store, int (*say)(void *context, const char *text), void *context)
+{
+    struct findings f = {say, context, 0};
+    int rc = check_pages(store, &f);
+    if (rc == 0)
+        rc = check_count(store, &f, "SELECT count(*) FROM traces WHERE seq NOT IN (SELECT seq FROM bodies)",
+                         "traces have no body");
+    if (rc == 0)
+        rc = check_count(store, &f, "SELECT count(*) FROM bodies WHERE seq NOT IN (SELECT seq FROM traces)",
+                         "bodies have no trace");
+    if (rc == 0)
+        rc = check_count(store, &f,
+                         "SELECT count(*) FROM bodies WHERE encoding > 1 AND encoding - 1 NOT IN (SELECT id FROM "
+                         "dictionaries)",
+                         "bodies need a dictionary that is not there");
+    if (rc == INF_EBADMSG) {
+        int said = found(&f, store->message);
+        rc = said < 0 ? said : 0;
+    }
+    return rc < 0 ? rc : f.count;
+}
