@@ -199,7 +199,7 @@ export function Plot({ title, buckets, series, height, axis, note, select, pick 
         {note && <span class="faint">{note}</span>}
         <ul class="legend">
           {series.map((one) => (
-            <li key={one.key}>
+            <li key={one.key} class={`legend-${one.key}`}>
               <span class={`swatch swatch-${one.kind} fill-${one.key}`} aria-hidden="true" /> {one.label}{' '}
               <span class="number">
                 {index < 0 || marked ? one.whole : valueAt(one, index)}
