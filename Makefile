@@ -56,6 +56,12 @@ bench: RELEASE_OPTIONS = -DINF_BENCH=ON
 bench: deps-bench $(STAMPS)/peers install-python build ## measure, with the peers beside it, into docs/benchmarks.md (BENCH=quick: only try)
 	@BENCH=$(BENCH) $(VPYTHON) bench/run.py $(BENCH_OPTIONS)
 	@$(VPYTHON) bench/throughput.py $(RELEASE)
+	@$(VPYTHON) bench/footprint.py $(RELEASE)
+
+bench-receivers: RELEASE_OPTIONS = -DINF_BENCH=ON
+bench-receivers: deps-bench $(STAMPS)/phoenix $(STAMPS)/mlflow build ## the receiver beside Phoenix and MLflow, into docs/benchmarks-receivers.md (BENCH=quick: only try)
+	@BENCH=$(BENCH) build/bench-mlflow/bin/python bench/receivers.py $(RELEASE)/cli/infinium
+	@test "$(BENCH)" = quick || build/bench-mlflow/bin/python bench/receivers_report.py
 
 torture: deps-test install-python $(STAMPS)/torture ## the fault tests at full length: half an hour (docs/testing.md)
 	@cmake -S . -B $(SANITIZED) -G Ninja -DINF_SANITIZE=address,undefined -DINF_WERROR=ON -DINF_TESTS=ON \
@@ -142,6 +148,11 @@ $(STAMPS)/browser: tests/browser/package.json tests/browser/package-lock.json | 
 $(STAMPS)/peers: bench/peers/requirements.txt | deps-bench
 	$(PYTHON) -m venv build/bench-venv
 	build/bench-venv/bin/python -m pip install -q -r bench/peers/requirements.txt
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/phoenix $(STAMPS)/mlflow: $(STAMPS)/%: bench/peers/%.txt | deps-bench
+	$(PYTHON) -m venv build/bench-$*
+	build/bench-$*/bin/python -m pip install -q -r $<
 	@mkdir -p $(STAMPS) && touch $@
 
 # The real packaging: what a user's `pip install .` does, except that its build directory is kept between runs.

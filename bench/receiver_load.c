@@ -1,8 +1,9 @@
 /* Load for a receiver: N keep-alive connections, each posting 4 KB traces as fast as it is answered. Prints requests
  * per second, the answers' latency, and how many traces the receiver's store holds afterwards.
  *
- *   receiver_load URL DATA_DIR AGENT_ID SECRET [CONNECTIONS [SECONDS]]
+ *   receiver_load URL DATA_DIR AGENT_ID SECRET [CONNECTIONS [SECONDS [RATE]]]
  *
+ * With a RATE no more than so many are sent a second, and every ten seconds a line says how it goes.
  * With "-" for DATA_DIR nothing is counted: there is no store under the floor (receiver_floor.c).
  * One thread, epoll; it costs about as much CPU as the receiver, so give it a core of its own. */
 #include <arpa/inet.h>
@@ -39,6 +40,15 @@ static uint64_t next_id;
 static uint64_t latencies[BUCKETS + 1];
 static uint64_t done;
 static uint64_t failed;
+
+/* With a rate: who may send, and when. */
+static struct peer *idle[1000];
+static int idle_count;
+static uint64_t interval_ns;
+static uint64_t due_ns;
+static uint64_t told_ns;
+static uint64_t told_done;
+static uint64_t recent[BUCKETS + 1]; /* latencies since the last line */
 
 static uint64_t now_ns(void)
 {
@@ -110,22 +120,52 @@ static bool receive(struct peer *p, bool again)
     uint64_t bucket = (now_ns() - p->sent_ns) / 10000;
     if (strncmp(p->answer, "HTTP/1.1 201", 12) == 0) {
         latencies[bucket < BUCKETS ? bucket : BUCKETS]++;
+        recent[bucket < BUCKETS ? bucket : BUCKETS]++;
         done++;
     } else if (failed++ == 0) {
         fprintf(stderr, "%s\n", p->answer);
     }
+    if (again && interval_ns) {
+        idle[idle_count++] = p;
+        return true;
+    }
     return !again || send_one(p);
+}
+
+static double percentile_of(const uint64_t *of, uint64_t count, double share)
+{
+    uint64_t seen = 0;
+    for (int i = 0; i <= BUCKETS; i++) {
+        seen += of[i];
+        if ((double)seen >= share * (double)count)
+            return (i + 1) * 0.01;
+    }
+    return 0;
 }
 
 static double percentile(double share)
 {
-    uint64_t seen = 0;
-    for (int i = 0; i <= BUCKETS; i++) {
-        seen += latencies[i];
-        if ((double)seen >= share * (double)done)
-            return (i + 1) * 0.01;
+    return percentile_of(latencies, done, share);
+}
+
+static void send_what_is_due(void)
+{
+    uint64_t now = now_ns();
+    while (idle_count > 0 && due_ns <= now) {
+        send_one(idle[--idle_count]);
+        due_ns += interval_ns;
     }
-    return 0;
+    if (due_ns + 100000000u < now)
+        due_ns = now - 100000000u; /* what could not be sent in time is not made up for at once */
+    if (now - told_ns < 10000000000u)
+        return;
+    uint64_t count = done - told_done;
+    printf("%.0f/s, p50 %.2f ms, p99 %.2f ms\n", (double)count * 1e9 / (double)(now - told_ns),
+           percentile_of(recent, count, 0.5), percentile_of(recent, count, 0.99));
+    fflush(stdout);
+    told_ns = now;
+    told_done = done;
+    memset(recent, 0, sizeof recent);
 }
 
 static int connect_to(const char *url)
@@ -168,6 +208,8 @@ int main(int argc, char **argv)
     double seconds = argc > 6 ? strtod(argv[6], NULL) : 5;
     if (connections < 1 || connections > 1000 || seconds <= 0)
         return 2;
+    double rate = argc > 7 ? strtod(argv[7], NULL) : 0;
+    interval_ns = rate > 0 ? (uint64_t)(1e9 / rate) : 0;
     struct peer *peers = calloc((size_t)connections, sizeof *peers);
     int poll = epoll_create1(EPOLL_CLOEXEC);
     if (!peers || poll < 0)
@@ -185,12 +227,21 @@ int main(int argc, char **argv)
     uint64_t end = start + (uint64_t)(seconds * 1e9);
     uint64_t ended = start;
     int open = connections;
-    for (int i = 0; i < connections; i++)
-        send_one(&peers[i]);
+    due_ns = told_ns = start;
+    for (int i = 0; i < connections; i++) {
+        if (interval_ns)
+            idle[idle_count++] = &peers[i];
+        else
+            send_one(&peers[i]);
+    }
     while (now_ns() < end + 2000000000u && open > 0) {
         struct epoll_event events[256];
-        int n = epoll_wait(poll, events, 256, 100);
         bool again = now_ns() < end;
+        if (interval_ns && again)
+            send_what_is_due();
+        else if (interval_ns && idle_count == open)
+            break;
+        int n = epoll_wait(poll, events, 256, interval_ns && again ? 1 : 100);
         for (int i = 0; i < n; i++) {
             struct peer *p = events[i].data.ptr;
             uint64_t before_count = done + failed;

@@ -4,7 +4,8 @@
 
 BUILD_DIR has been configured with -DINF_BENCH=ON; what is missing in it is built. Two parts, each against a fresh
 receiver: bench_delivery (traces made with the C API, delivered, durable, stored; every id is looked for in the store) and
-receiver_load (4 KB traces, one a request, 64 connections). With two processors or more, receiver and load of the second
+receiver_load (4 KB traces, one a request, 64 and 256 connections), the latter also against receiver_floor: the HTTP library and
+a synced file alone. With two processors or more, receiver and load of the second
 part are bound to one each. Beside wall time, which is everybody's on a shared machine, stands the processor time that each
 trace cost. Exit code 1 when a trace was lost or doubled.
 """
@@ -87,18 +88,32 @@ def delivery(build, traces):
     return found
 
 
-def posts(build, seconds, cpus):
+def pinned(cpu):
+    return ["taskset", "-c", str(cpu)] if cpu is not None else []
+
+
+def load(build, arguments, connections, seconds, cpu):
+    command = [*pinned(cpu), build / "receiver/receiver_load", *arguments, str(connections), str(seconds)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
+    line = LOAD.search(done.stdout)
+    if not line:
+        raise SystemExit(f"receiver_load: {done.stdout}{done.stderr}")
+    return done, line
+
+
+def floor(build, seconds, cpus, connections):
+    with tempfile.TemporaryDirectory(prefix="infinium-bench-") as directory:
+        command = [*pinned(cpus[0]), build / "receiver/receiver_floor", f"{directory}/file"]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            url = process.stdout.readline().removeprefix("listening on ").strip()
+            done, line = load(build, [url, "-", "none", "none"], connections, seconds, cpus[1])
+            process.stdin.close()
+    return {"requests_per_s": int(line[1]), "p99_ms": float(line[3]), "exact": done.returncode == 0}
+
+
+def posts(build, seconds, cpus, connections):
     with receiver(build / "cli/infinium", cpus[0]) as r:
-        pin = ["taskset", "-c", str(cpus[1])] if cpus[1] is not None else []
-        done = subprocess.run(
-            [*pin, build / "receiver/receiver_load", *r.arguments, "64", str(seconds)],
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-        )
-        line = LOAD.search(done.stdout)
-        if not line:
-            raise SystemExit(f"receiver_load: {done.stdout}{done.stderr}")
+        done, line = load(build, r.arguments, connections, seconds, cpus[1])
         number = int(line[4])
         http = r.cpu_seconds("http")
         store = r.cpu_seconds("drain")
@@ -118,10 +133,16 @@ FIGURES = [
     ("delivery", "caller_cpu_s_per_10k", "processor seconds of the callers, 10,000 traces", "together"),
     ("delivery", "sender_cpu_s_per_10k", "... of the sender's thread", "<= 0.05"),
     ("delivery", "receiver_cpu_s_per_10k", "... of the receiver, taking and journalling", ""),
-    ("posts", "requests_per_s", "4 KB posts a second, one core", ">= 40,000"),
+    ("floor", "requests_per_s", "4 KB posts a second, one core, 64 connections: floor", ""),
+    ("floor", "p99_ms", "... p99, ms", ""),
+    ("posts", "requests_per_s", "the same: receiver", ">= 40,000"),
     ("posts", "p99_ms", "... p99, ms", "<= 5"),
     ("posts", "http_cpu_us", "... processor time each, taking and journalling, us", ""),
     ("posts", "store_cpu_us", "... processor time each, storing, us", "<= 55"),
+    ("floor 256", "requests_per_s", "256 connections: floor", ""),
+    ("floor 256", "p99_ms", "... p99, ms", ""),
+    ("posts 256", "requests_per_s", "256 connections: receiver", ">= 40,000"),
+    ("posts 256", "p99_ms", "... p99, ms", "<= 5"),
 ]
 
 
@@ -134,17 +155,19 @@ def main():
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     subprocess.run(
-        ["cmake", "--build", options.build, "--target", "infinium", "bench_delivery", "receiver_load"],
+        ["cmake", "--build", options.build, "--target", "infinium", "bench_delivery", "receiver_load", "receiver_floor"],
         check=True,
         stdout=subprocess.DEVNULL,
     )
     cpus = sorted(os.sched_getaffinity(0))
     cpus = cpus[:2] if len(cpus) > 1 else [None, None]
     load = os.getloadavg()[0]
-    rounds = {"delivery": [], "posts": []}
+    rounds = {"delivery": [], "floor": [], "posts": [], "floor 256": [], "posts 256": []}
     for _ in range(options.rounds):
         rounds["delivery"].append(delivery(options.build, options.traces))
-        rounds["posts"].append(posts(options.build, options.seconds, cpus))
+        for connections, name in ((64, ""), (256, " 256")):
+            rounds["floor" + name].append(floor(options.build, options.seconds, cpus, connections))
+            rounds["posts" + name].append(posts(options.build, options.seconds, cpus, connections))
     exact = all(r["exact"] for part in rounds.values() for r in part)
     if options.json:
         print(json.dumps({"load": [load, os.getloadavg()[0]], "exact": exact, "rounds": rounds}))

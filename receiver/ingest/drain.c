@@ -17,6 +17,7 @@ enum { BATCH_ROWS = 1000, BATCH_BYTES = 16 * 1024 * 1024, NICE = 5 };
 enum { SMALL_ROWS = 250 }; /* of a batch while it must share a processor: it holds that for a short time only */
 enum { REST_FACTOR = 9 };
 #define REST_MAX_NS 250000000ull
+#define BEHIND_MAX_NS 2e9      /* of work that may wait while the drain rests */
 #define COMING_NS 300000000ull /* traces keep coming: the last ones are not older */
 #define LINGER_NS 50000000ull  /* how long a batch may wait for more when nobody waits for it */
 #define IDLE_NS 500000000ull
@@ -40,7 +41,7 @@ struct inf_drain {
     void *context;
     struct batch batch;
     inf_log_cause trouble;
-    uint64_t max_bytes;
+    double ns_per_byte; /* of a processor, lately */
     uint32_t segment_bytes;
     long preempted; /* how often the thread had lost its processor when it was last asked */
 
@@ -209,11 +210,10 @@ static uint64_t waiting_bytes(const inf_drain *d, inf_position done)
     return done == 0 || bytes < 0 ? 0 : (uint64_t)bytes;
 }
 
-/* Share of the journal's bound that waits to be stored, 1 at most. */
-static double backlog(const inf_drain *d)
+/* Nanoseconds of a processor that it takes to store what waits. */
+static double backlog_ns(const inf_drain *d)
 {
-    double share = (double)waiting_bytes(d, d->done) / (double)d->max_bytes;
-    return share < 1 ? share : 1;
+    return (double)waiting_bytes(d, d->done) * d->ns_per_byte;
 }
 
 void inf_drain_get_stats(inf_drain *d, inf_drain_stats *out)
@@ -241,16 +241,18 @@ static uint64_t used_ns(inf_drain *d, bool *crowded)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* After a transaction that took `worked_ns` of a processor. */
-static void rest(inf_drain *d, uint64_t worked_ns, bool crowded)
+/* After a transaction of `bytes` that took `worked_ns` of a processor. */
+static void rest(inf_drain *d, size_t bytes, uint64_t worked_ns, bool crowded)
 {
-    double full = backlog(d);
+    double now = (double)worked_ns / (double)(bytes ? bytes : 1);
+    d->ns_per_byte = d->ns_per_byte > 0 ? d->ns_per_byte + (now - d->ns_per_byte) / 8 : now;
+    double behind = backlog_ns(d) / BEHIND_MAX_NS;
     pthread_mutex_lock(&d->lock);
     bool coming = inf_mono_ns() - d->woken_ns < COMING_NS;
-    uint64_t ns = crowded && coming && full < 0.5 ? (uint64_t)((double)(worked_ns * REST_FACTOR) * (1 - 2 * full)) : 0;
+    uint64_t ns = crowded && coming && behind < 1 ? (uint64_t)((double)(worked_ns * REST_FACTOR) * (1 - behind)) : 0;
     uint64_t until = inf_mono_ns() + (ns < REST_MAX_NS ? ns : REST_MAX_NS);
-    for (uint64_t now; ns > 0 && d->waiting == 0 && !d->stopping && (now = inf_mono_ns()) < until;)
-        wait_ns(d, until - now);
+    for (uint64_t at; ns > 0 && d->waiting == 0 && !d->stopping && (at = inf_mono_ns()) < until;)
+        wait_ns(d, until - at);
     pthread_mutex_unlock(&d->lock);
     d->batch.most = ns > 0 ? SMALL_ROWS : BATCH_ROWS;
 }
@@ -287,10 +289,11 @@ static void *run(void *context)
             began_ns = inf_mono_ns();
         if (d->batch.any && is_due(d, began_ns)) {
             bool full = is_full(&d->batch);
+            size_t bytes = d->batch.bytes;
             uint64_t before = used_ns(d, &crowded);
             commit(d);
             uint64_t after = used_ns(d, &crowded);
-            rest(d, after - before, crowded);
+            rest(d, bytes, after - before, crowded);
             if (full)
                 look_again(d);
         }
@@ -298,8 +301,8 @@ static void *run(void *context)
     return NULL;
 }
 
-int inf_drain_start(inf_drain **out, inf_journal *journal, uint64_t max_bytes, uint32_t segment_bytes,
-                    inf_directory *directory, inf_drain_stored stored, void *context)
+int inf_drain_start(inf_drain **out, inf_journal *journal, uint32_t segment_bytes, inf_directory *directory,
+                    inf_drain_stored stored, void *context)
 {
     *out = NULL;
     inf_drain *d = calloc(1, sizeof *d);
@@ -309,7 +312,6 @@ int inf_drain_start(inf_drain **out, inf_journal *journal, uint64_t max_bytes, u
     d->directory = directory;
     d->stored = stored;
     d->context = context;
-    d->max_bytes = max_bytes;
     d->segment_bytes = segment_bytes;
     d->batch.most = BATCH_ROWS;
     pthread_condattr_t monotonic;

@@ -4,7 +4,8 @@
  *
  * Storing a trace costs several times what taking it costs. Where both must share too few processors and traces keep
  * coming, the drain rests after each transaction, so that taking goes first: up to nine times as long as it has worked,
- * less the fuller the journal is, not at all once half of it waits, when somebody waits for it, or at the end. */
+ * less the more waits to be stored, not at all once that is two seconds of work, when somebody waits for it, or at the
+ * end. */
 #ifndef INF_INGEST_DRAIN_H
 #define INF_INGEST_DRAIN_H
 
@@ -28,10 +29,10 @@ typedef struct inf_drain_stats {
 /* Called on the drain's thread after each commit that stored something. */
 typedef void (*inf_drain_stored)(void *context);
 
-/* Starts the thread, with a store handle of its own. The journal's reading side belongs to it from now on; `max_bytes`
- * is the journal's bound, `segment_bytes` what a segment of it has. */
-int inf_drain_start(inf_drain **out, inf_journal *journal, uint64_t max_bytes, uint32_t segment_bytes,
-                    inf_directory *directory, inf_drain_stored stored, void *context);
+/* Starts the thread, with a store handle of its own. The journal's reading side belongs to it from now on; a
+ * segment of it has `segment_bytes`. */
+int inf_drain_start(inf_drain **out, inf_journal *journal, uint32_t segment_bytes, inf_directory *directory,
+                    inf_drain_stored stored, void *context);
 /* Something was appended. Any thread. */
 void inf_drain_wake(inf_drain *drain);
 /* Waits until everything up to `position` is in the store. 0 or INF_ETIMEDOUT. Any thread. */

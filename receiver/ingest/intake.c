@@ -10,7 +10,7 @@
 #include "ingest/intake.h"
 #include "ingest/record.h"
 
-enum { SEGMENT_BYTES = 16 * 1024 * 1024 };
+enum { SEGMENT_BYTES = 16 * 1024 * 1024, CATCH_UP_MS = 5000 };
 #define DEFAULT_MAX_BYTES (1024ull * 1024 * 1024)
 
 struct inf_intake {
@@ -100,7 +100,7 @@ int inf_intake_open(inf_intake **out, inf_directory *directory, uint64_t max_byt
     inf_journal_options options = {.dir = directory->journal, .segment_bytes = SEGMENT_BYTES, .max_bytes = max_bytes};
     int rc = inf_journal_open(&in->journal, &options);
     if (rc == 0)
-        rc = inf_drain_start(&in->drain, in->journal, max_bytes, SEGMENT_BYTES, directory, stored, context);
+        rc = inf_drain_start(&in->drain, in->journal, SEGMENT_BYTES, directory, stored, context);
     if (rc == 0 && pthread_create(&in->thread, NULL, run, in) != 0)
         rc = INF_ESYS;
     if (rc < 0) {
@@ -156,7 +156,7 @@ void inf_intake_get_stats(inf_intake *in, inf_intake_stats *out)
 
 void inf_intake_catch_up(inf_intake *in)
 {
-    inf_drain_wait(in->drain, atomic_load(&in->appended), 1000);
+    inf_drain_wait(in->drain, atomic_load(&in->appended), CATCH_UP_MS);
 }
 
 void inf_intake_maintain(inf_intake *in)

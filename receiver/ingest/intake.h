@@ -40,7 +40,7 @@ int inf_intake_append(inf_intake *intake, const inf_store_put *trace);
  * before is durable. 0, or INF_ECLOSED: none is called. */
 int inf_intake_commit(inf_intake *intake, inf_waiter *first, inf_waiter *last);
 
-/* Waits until everything appended before the call is in the store, 1 s at most. */
+/* Waits until everything appended before the call is in the store, 5 s at most. */
 void inf_intake_catch_up(inf_intake *intake);
 
 /* Prepares the journal's next segment; from one thread, now and then and whenever `wants_care` was called. */
