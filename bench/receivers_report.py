@@ -126,7 +126,7 @@ def main():
             load=run["load"] if len(run["load"]) > 1 else run["load"] * 2,
             asked=run.get("asked", 20),
             killed=killed,
-            trial="\nThis was a trial (`BENCH=quick`), with fewer traces and rounds." if run["quick"] else "",
+            trial="\nThis was a trial (`BENCH=quick`), with fewer traces and rounds." + run.get("remark", "") if run["quick"] else "",
             **run["machine"],
         )
     )
