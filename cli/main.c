@@ -20,6 +20,7 @@ static const cli_action commands[] = {
     {"import", "take back what `export` wrote", cmd_import},
     {"demo", "receiver, page and sample traces in one go", cmd_demo},
     {"journal", "show or deliver what programs have left in the journal", cmd_journal},
+    {"doctor", "check the data directory, and repair it", cmd_doctor},
     {"version", "print the version", cmd_version},
 };
 
