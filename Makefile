@@ -24,7 +24,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHON
 
 .DEFAULT_GOAL := build
-.PHONY: schemathesis build deps deps-test deps-bench demo test bench torture tsan fuzz clean help install-python conformance interop
+.PHONY: install schemathesis build deps deps-test deps-fuzz deps-bench demo test bench torture tsan fuzz clean help install-python conformance interop
 
 build: deps ## build the library, the infinium command and the C examples into build/release
 	@cmake -S . -B $(RELEASE) -G Ninja $(RELEASE_OPTIONS) >$(RELEASE).log 2>&1 || { cat $(RELEASE).log; exit 1; }
@@ -84,9 +84,12 @@ tsan: deps-test ## the journal's and the sender's tests under ThreadSanitizer
 	    TSAN_OPTIONS=exitcode=66 timeout 300 build/tsan/tests/$$test || exit 1; done
 
 SECONDS_EACH ?= 60
-FUZZERS := record json answer native journal watch body receiver
+FUZZERS := record json answer native journal watch body config receiver
 
-fuzz: deps-test ## each fuzzer for SECONDS_EACH seconds (60); needs clang
+deps-fuzz: deps-test
+	@scripts/deps.sh fuzz
+
+fuzz: deps-fuzz ## each fuzzer for SECONDS_EACH seconds (60); needs clang
 	@CC=clang CXX=clang++ cmake -S . -B build/fuzz -G Ninja -DINF_FUZZ=ON -DINF_TESTS=ON -DINF_PAGE=OFF -DINF_EXAMPLES=OFF \
 	    -DINF_SANITIZE=address,undefined,fuzzer-no-link >build/fuzz.log 2>&1 || { cat build/fuzz.log; exit 1; }
 	@cmake --build build/fuzz --target $(FUZZERS:%=fuzz_%)
@@ -114,6 +117,11 @@ interop: deps ## traced functions under web frameworks, task queues, agents' lib
 	build/venv-interop/bin/pip install -q -r tests/interop/requirements.txt
 	build/venv-interop/bin/pip install -q --force-reinstall --no-deps .
 	build/venv-interop/bin/pytest -q -p no:cacheprovider --timeout=120 tests/interop
+
+PREFIX ?= /usr/local
+
+install: build ## install library, command, manual pages and systemd units below PREFIX (/usr/local); DESTDIR works
+	@cmake --install $(RELEASE) --prefix $(PREFIX)
 
 clean: ## remove everything that was built, the virtual environment too
 	rm -rf build $(VENV) .pytest_cache .hypothesis ui/node_modules ui/dist tests/browser/node_modules

@@ -155,7 +155,9 @@ void inf_config_print(const inf_config *config, const char *file, inf_buf *out)
         print_from(config, i, file, out);
         if (row->kind == INF_KIND_SECRET || !*value)
             inf_buf_printf(out, "# %s = %s\n", row->name, value);
-        else if (row->kind == INF_KIND_TEXT && strpbrk(value, " #\"") && !strchr(value, '"'))
+        else if (strchr(value, '"'))
+            inf_buf_printf(out, "# %s = %s (a quote cannot stand in a file)\n", row->name, value);
+        else if (row->kind == INF_KIND_TEXT && strpbrk(value, " #"))
             inf_buf_printf(out, "%s = \"%s\"\n", row->name, value);
         else
             inf_buf_printf(out, "%s = %s\n", row->name, value);

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Finds out what this machine lacks to build (and, with "test" or "bench", to test or to measure) Infinium, and installs it.
 #
-#   scripts/deps.sh [build|test|bench] [--check]
+#   scripts/deps.sh [build|test|bench|fuzz] [--check]
 #
 # Looks for commands, headers and pkg-config modules rather than packages, so that a tool that came some other way
 # (pyenv, nvm, a newer cmake) is left alone. Installs only on Debian and its relatives; elsewhere it says what is missing
@@ -12,10 +12,10 @@ purpose=build
 check_only=no
 for argument in "$@"; do
     case $argument in
-        build | test | bench) purpose=$argument ;;
+        build | test | bench | fuzz) purpose=$argument ;;
         --check) check_only=yes ;;
         *)
-            echo "deps.sh: unknown argument '$argument' (build, test, bench, --check)" >&2
+            echo "deps.sh: unknown argument '$argument' (build, test, bench, fuzz, --check)" >&2
             exit 2
             ;;
     esac
@@ -88,6 +88,10 @@ need python3-dev python_headers
 if [ "$purpose" = test ]; then
     need libcmocka-dev module cmocka
     need chromium find_chromium
+fi
+
+if [ "$purpose" = fuzz ]; then
+    need clang have clang
 fi
 
 if [ "$purpose" = bench ]; then # what is measured beside us; Rust's cargo too, if it is there

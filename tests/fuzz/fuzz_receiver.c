@@ -40,7 +40,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (receiver.c.fd < 0)
         receiver.c = http_open(receiver.port);
     MUST(receiver.c.fd >= 0);
-    static const char *const lists[] = {"/api/v1/traces?", "/api/v1/agents?", "/", "/api/v1/traces/"};
+    static const char *const lists[] = {"/api/v1/traces?", "/api/v1/agents?", "/",
+                                        "/api/v1/traces/", "/api/v1/stats?",  "/api/v1/sessions?",
+                                        "/api/v1/values?", "/api/v1/prompts/"};
+    static const char *const names[] = {"Infinium-Extra", "Infinium-Counts", "Authorization", "Host",
+                                        "If-None-Match",  "Accept-Encoding", "X-CSRF-Token",  "Idempotency-Key"};
     char target[4200], headers[4600];
     const uint8_t *rest = data + 1;
     size_t length = size - 1;
@@ -49,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     switch (data[0] % 8) {
     case 0:
     case 1:
-        snprintf(target, sizeof(target), "%s%s", lists[data[0] / 8 % 4], line);
+        snprintf(target, sizeof(target), "%s%s", lists[data[0] / 8 % 8], line);
         a = http_ask(&receiver.c, "GET", target, receiver.bearer, NULL, 0);
         break;
     case 2:
@@ -66,7 +70,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         a = http_ask(&receiver.c, "POST", BATCH_PATH, headers, rest, length);
         break;
     case 6:
-        snprintf(headers, sizeof(headers), "%sContent-Type: application/json\r\nInfinium-Extra: %s\r\n", KEYS, line);
+        snprintf(headers, sizeof(headers), "%sContent-Type: application/json\r\n%s: %s\r\n", KEYS,
+                 names[data[0] / 8 % 8], line);
         a = http_ask(&receiver.c, "POST", POST_PATH, headers, "{\"name\":\"x\",\"duration\":1}", 25);
         break;
     case 7: /* as it is; then a whole request, which must be answered on a fresh connection */
