@@ -95,6 +95,8 @@ typedef struct inf_serve_options {
 #define X(kind, member, name, environment, placeholder, def, least, most, when, help) INF_CONFIG_TYPE_##kind member;
     INF_CONFIG(X, INF_CONFIG_NO_HEADING)
 #undef X
+    int passed_socket; /* one that listens already, instead of `listen`; 0: none. Belongs to the receiver from then on.
+                        */
 } inf_serve_options;
 
 #define INF_CONFIG_INIT(kind, member, name, environment, placeholder, def, least, most, when, help)                    \

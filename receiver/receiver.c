@@ -1,5 +1,6 @@
 /* Putting a receiver together and taking it apart. The order of the ending matters: first nobody may start to wait,
  * then everybody who waits is answered, then the connections close, then what was accepted is stored. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +12,12 @@
 #include "http/tls.h"
 #include "infinium.h"
 #include "receiver.h"
+#include "systemd.h"
 
 #define KEEP_NS 100000000l
+#define SAY_NS 2000000000ull
+#define EXTEND_US 30000000u
+#define STUCK_NS 20000000000ull
 
 static void stored(void *context)
 {
@@ -39,6 +44,7 @@ static void *keep(void *context)
     pthread_mutex_lock(&r->keeper_lock);
     while (!r->stopping) {
         pthread_mutex_unlock(&r->keeper_lock);
+        atomic_store(&r->kept_ns, inf_mono_ns());
         inf_intake_maintain(r->intake);
         if (atomic_load(&r->serving))
             inf_http_tidy(r->http);
@@ -93,16 +99,44 @@ static void stop_keeper(inf_receiver *r)
     r->keeping = false;
 }
 
+struct recovery {
+    uint64_t pending; /* traces, as far as could be counted */
+    uint64_t read;
+    uint64_t began_ns, said_ns;
+};
+
+/* A long recovery says where it is, and asks systemd for more time. */
+static void say_progress(void *context, uint64_t read)
+{
+    struct recovery *v = context;
+    uint64_t now = inf_mono_ns();
+    v->read = read;
+    if (now - v->said_ns < SAY_NS)
+        return;
+    v->said_ns = now;
+    inf_log(INF_LOG_INFO, "recovering: %" PRIu64 " of %" PRIu64 " traces that were accepted before", read, v->pending);
+    inf_systemd_notify("STATUS=recovering: %" PRIu64 " of %" PRIu64 " traces\nEXTEND_TIMEOUT_USEC=%u", read, v->pending,
+                       EXTEND_US);
+}
+
 /* Makes the store when it is new, and takes over what an ended receiver left. */
 static int recover(inf_receiver *r, char *message)
 {
     inf_store *store;
+    struct recovery v = {.began_ns = inf_mono_ns()};
+    v.said_ns = v.began_ns;
+    (void)inf_journal_peek(r->directory.journal, &v.pending);
     int rc = inf_store_open(&store, r->directory.path, INF_STORE_CREATE);
     if (rc == 0)
-        rc = inf_drain_leftovers(store, r->directory.journal, &r->recovered);
+        rc = inf_drain_leftovers(store, r->directory.journal, &r->recovered, say_progress, &v);
     if (rc < 0)
         snprintf(message, INF_RECEIVER_MESSAGE_SIZE, "the store in %s cannot be used: %s (%s)", r->directory.path,
                  inf_store_message(store), inf_strerror(rc));
+    else if (v.read > 0)
+        inf_log(INF_LOG_INFO,
+                "recovered %" PRIu64 " traces that were accepted before and not yet stored, in %.1f s (%" PRIu64
+                " more in the journal were stored already)",
+                r->recovered, (double)(inf_mono_ns() - v.began_ns) / 1e9, v.read - r->recovered);
     inf_store_close(store);
     return rc;
 }
@@ -205,6 +239,7 @@ int inf_receiver_start(inf_receiver **out, const inf_serve_options *options, cha
     }
     r->directory.lock = -1;
     r->started_ns = inf_unix_ns();
+    atomic_store(&r->kept_ns, inf_mono_ns());
     init_locks(r);
     inf_receiver_reload(r, options);
     int rc = start(r, options, message);
@@ -254,6 +289,11 @@ void inf_receiver_stop(inf_receiver *r)
     pthread_cond_destroy(&r->keeper_work);
     pthread_mutex_destroy(&r->keeper_lock);
     free(r);
+}
+
+bool inf_receiver_moves(const inf_receiver *r)
+{
+    return inf_mono_ns() - atomic_load(&r->kept_ns) < STUCK_NS;
 }
 
 const char *inf_receiver_url(const inf_receiver *r)

@@ -47,6 +47,7 @@ struct inf_receiver {
     uint64_t recovered;
     uint64_t started_ns; /* Unix time */
     atomic_bool ending;
+    _Atomic uint64_t kept_ns; /* monotonic: the keeper's last round */
     _Atomic int64_t shutdown_s;
 
     pthread_t keeper; /* housekeeping: agents, the journal's next segment, heartbeats */

@@ -6,16 +6,24 @@
 #include <string.h>
 
 #include "auth/login.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "infinium.h"
 #include "logging.h"
 #include "receiver.h"
 #include "serve.h"
+#include "systemd.h"
+
+enum { ENDING_S = 20 }; /* besides storing */
 
 static int print_login(const inf_receiver *receiver)
 {
     char token[INF_TOKEN_SIZE];
     inf_store *store;
+    if (inf_systemd_listens()) { /* what a service prints is kept, and read by others */
+        printf("log in: with the link that `infinium login --data %s` prints\n", receiver->directory.path);
+        return 0;
+    }
     int rc = inf_store_open(&store, receiver->directory.path, 0);
     if (rc == 0)
         rc = inf_login_create(store, token);
@@ -42,13 +50,16 @@ static void reload(inf_receiver *receiver, struct settings *s)
 {
     char message[INF_CONFIG_MESSAGE_SIZE];
     inf_config wanted;
+    inf_systemd_notify("RELOADING=1\nMONOTONIC_USEC=%" PRIu64, inf_mono_ns() / 1000u);
     if (!s->sources) {
         inf_log(INF_LOG_WARNING, "reload: there is nothing to read again");
+        inf_systemd_notify("READY=1");
         return;
     }
     if (inf_config_load(&wanted, s->sources, message) < 0) {
         inf_log(INF_LOG_ERROR, "reload: %s; nothing is changed", message);
         inf_config_free(&wanted);
+        inf_systemd_notify("READY=1");
         return;
     }
     int changed = inf_config_take_over(&s->options, &wanted.options, say_change, NULL);
@@ -57,14 +68,33 @@ static void reload(inf_receiver *receiver, struct settings *s)
     inf_log(INF_LOG_INFO, "reload: done, %d settings changed", changed);
     inf_config_free(&s->config);
     s->config = wanted;
+    inf_systemd_notify("READY=1");
 }
 
-static int next_signal(const sigset_t *signals)
+/* Waits for the next signal; tells systemd's watchdog meanwhile that all is well. */
+static int next_signal(const inf_receiver *receiver, const sigset_t *signals)
 {
-    int number;
-    while (sigwait(signals, &number) != 0)
-        ;
-    return number;
+    uint64_t ns = inf_systemd_watchdog_ns() / 3;
+    struct timespec wait = {.tv_sec = (time_t)(ns / 1000000000u), .tv_nsec = (long)(ns % 1000000000u)};
+    for (;;) {
+        int number = sigtimedwait(signals, NULL, ns ? &wait : NULL);
+        if (number > 0)
+            return number;
+        if (errno == EAGAIN && inf_receiver_moves(receiver))
+            inf_systemd_notify("WATCHDOG=1");
+    }
+}
+
+/* A second signal ends the process at once: what was acknowledged is in the journal. */
+static void end(inf_receiver *receiver, const sigset_t *signals, int64_t seconds)
+{
+    inf_log(INF_LOG_INFO, "ending: what was accepted is stored, for %" PRId64 " s at most", seconds);
+    inf_systemd_notify("STOPPING=1\nSTATUS=storing what was accepted\nEXTEND_TIMEOUT_USEC=%" PRIu64,
+                       ((uint64_t)seconds + ENDING_S) * 1000000u);
+    signal(SIGHUP, SIG_IGN);
+    pthread_sigmask(SIG_UNBLOCK, signals, NULL);
+    inf_receiver_stop(receiver);
+    inf_log(INF_LOG_INFO, "ended");
 }
 
 int inf_serve(const inf_serve_options *options, const inf_config_sources *sources)
@@ -82,22 +112,22 @@ int inf_serve(const inf_serve_options *options, const inf_config_sources *source
     signal(SIGPIPE, SIG_IGN);
 
     inf_logging_set(options);
-    int rc = inf_receiver_start(&receiver, options, message);
+    int rc = inf_systemd_begin(&settings.options.passed_socket, message, sizeof message);
+    if (rc == 0)
+        rc = inf_receiver_start(&receiver, &settings.options, message);
     if (rc < 0) {
         fprintf(stderr, "infinium serve: %s\n", message);
         return rc;
     }
-    if (inf_receiver_recovered(receiver) > 0)
-        inf_log(INF_LOG_INFO, "recovered %" PRIu64 " traces that were accepted before and not yet stored",
-                inf_receiver_recovered(receiver));
     printf("listening on %s\n", inf_receiver_url(receiver));
     rc = print_login(receiver);
     if (rc < 0)
         fprintf(stderr, "infinium serve: no log-in link can be made: %s\n", inf_strerror(rc));
     fflush(stdout);
-    while (next_signal(&signals) == SIGHUP)
+    inf_systemd_notify("READY=1\nSTATUS=listening on %s", inf_receiver_url(receiver));
+    while (next_signal(receiver, &signals) == SIGHUP)
         reload(receiver, &settings);
-    inf_receiver_stop(receiver);
+    end(receiver, &signals, settings.options.shutdown_s);
     inf_config_free(&settings.config);
     return 0;
 }

@@ -26,6 +26,8 @@ int inf_receiver_start(inf_receiver **out, const inf_serve_options *options, cha
 /* "http://HOST:PORT" with the real port; lives as long as the receiver. The API is at + "/api/v1". */
 const char *inf_receiver_url(const inf_receiver *receiver);
 int inf_receiver_port(const inf_receiver *receiver);
+/* Does its housekeeping still go round? For the watchdog. */
+bool inf_receiver_moves(const inf_receiver *receiver);
 /* Traces that a receiver which had ended before had accepted and not stored, and that this one has stored. */
 uint64_t inf_receiver_recovered(const inf_receiver *receiver);
 /* Takes over what a reload may change (config.h). Of the options nothing is kept. One thread at a time. */

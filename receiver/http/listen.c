@@ -96,6 +96,10 @@ int inf_listen(inf_receiver *receiver, const inf_serve_options *options, char *m
 {
     char port[16];
     int fd = -1;
+    if (options->passed_socket > 0) {
+        int adopted = inf_listen_adopt(receiver, options, options->passed_socket, message, size);
+        return adopted < 0 ? adopted : options->passed_socket;
+    }
     if (split_listen(receiver, options->listen, port) < 0) {
         snprintf(message, size, "the address to listen at is not HOST:PORT: %s",
                  options->listen ? options->listen : "");

@@ -1,5 +1,6 @@
 /* See drain.h. */
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -386,6 +387,12 @@ void inf_drain_stop(inf_drain *d, int timeout_ms)
         pthread_mutex_unlock(&d->lock);
         pthread_join(d->thread, NULL);
     }
+    inf_journal_stats journal;
+    inf_journal_get_stats(d->journal, &journal);
+    uint64_t done = atomic_load(&d->total_stored) + atomic_load(&d->total_duplicates) + atomic_load(&d->total_left_out);
+    if (journal.appended > done)
+        inf_log(INF_LOG_WARNING, "%" PRIu64 " accepted traces are not stored yet; the next start stores them",
+                journal.appended - done);
     inf_store_close(d->store);
     pthread_cond_destroy(&d->work);
     pthread_cond_destroy(&d->progress);
@@ -393,7 +400,13 @@ void inf_drain_stop(inf_drain *d, int timeout_ms)
     free(d);
 }
 
-static int drain_one(inf_store *store, inf_journal *journal, struct batch *b, uint64_t *stored)
+struct progress {
+    uint64_t read;
+    void (*call)(void *context, uint64_t read);
+    void *context;
+};
+
+static int drain_one(inf_store *store, inf_journal *journal, struct batch *b, uint64_t *stored, struct progress *p)
 {
     int rc;
     b->most = BATCH_ROWS;
@@ -407,18 +420,23 @@ static int drain_one(inf_store *store, inf_journal *journal, struct batch *b, ui
             rc = inf_journal_ack(journal, b->end);
         if (rc < 0)
             return rc;
+        p->read += b->count;
+        if (p->call)
+            p->call(p->context, p->read);
     }
 }
 
-int inf_drain_leftovers(inf_store *store, const char *journal_dir, uint64_t *stored)
+int inf_drain_leftovers(inf_store *store, const char *journal_dir, uint64_t *stored,
+                        void (*progress)(void *context, uint64_t read), void *context)
 {
+    struct progress p = {.call = progress, .context = context};
     struct batch *b = calloc(1, sizeof *b);
     if (!b)
         return INF_ENOMEM;
     inf_journal *journal;
     int rc;
     while ((rc = inf_journal_adopt(&journal, journal_dir)) == 1) {
-        rc = drain_one(store, journal, b, stored);
+        rc = drain_one(store, journal, b, stored, &p);
         inf_journal_close(journal);
         if (rc < 0)
             break;

@@ -28,6 +28,7 @@ struct inf_os {
     int (*ftruncate)(int fd, off_t length);
     int (*fallocate)(int fd, int mode, off_t offset, off_t length);
     int (*flock)(int fd, int operation);
+    int (*fcntl)(int fd, int command, ...);
     int (*fstat)(int fd, struct stat *out);
     int (*stat)(const char *path, struct stat *out);
     int (*lstat)(const char *path, struct stat *out);
@@ -56,6 +57,7 @@ struct inf_os {
     /* sockets */
     int (*socket)(int domain, int type, int protocol);
     int (*setsockopt)(int fd, int level, int name, const void *value, socklen_t length);
+    int (*getsockopt)(int fd, int level, int name, void *value, socklen_t *length);
     int (*bind)(int fd, const struct sockaddr *address, socklen_t length);
     int (*listen)(int fd, int backlog);
     int (*accept4)(int fd, struct sockaddr *address, socklen_t *length, int flags);

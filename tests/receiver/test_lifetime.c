@@ -2,7 +2,10 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include <sqlite3.h>
+
 #include "base/id.h"
+#include "base/log.h"
 #include "receiver/running.h"
 
 /* `infinium serve` as a child process with its standard output in a pipe. */
@@ -266,6 +269,45 @@ static void agents_that_cannot_be(void **state)
     inf_store_close(store);
 }
 
+static char last_warning[1024];
+
+static void keep_warning(void *context, enum inf_log_level level, const char *message)
+{
+    (void)context;
+    if (level == INF_LOG_WARNING)
+        snprintf(last_warning, sizeof last_warning, "%s", message);
+}
+
+/* The store belongs to somebody else: the end is bounded all the same, what is left is said, and the next start has it.
+ */
+static void an_end_that_cannot_store_says_what_is_left(void **state)
+{
+    struct running *r = *state;
+    char path[100];
+    sqlite3 *other;
+    inf_serve_options options = INF_SERVE_OPTIONS_INIT;
+    options.shutdown_s = 0;
+    start_with(r, &options);
+    snprintf(path, sizeof path, "%s/infinium.db", r->dir);
+    check_answer(post(r, JSON, "{\"name\":\"n\"}"), 201, NULL);
+    assert_int_equal(stored(r), 1);
+    assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    for (int i = 0; i < 3; i++)
+        check_answer(post(r, JSON, "{\"name\":\"n\"}"), 201, NULL);
+    inf_log_set_sink(keep_warning, NULL);
+    time_t before = time(NULL);
+    stop(r);
+    inf_log_set_sink(NULL, NULL);
+    assert_in_range(time(NULL) - before, 0, 40); /* SQLite itself waits for 10 s each time it is asked */
+    assert_string_equal(last_warning, "3 accepted traces are not stored yet; the next start stores them");
+    assert_int_equal(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(other);
+    start_with(r, NULL);
+    assert_int_equal(inf_receiver_recovered(r->receiver), 3);
+    stop(r);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make, unmake)
@@ -279,6 +321,7 @@ int main(void)
         TEST(only_a_hash_is_kept),
         TEST(handles_that_come_and_go_leave_the_locks),
         TEST(agents_that_cannot_be),
+        TEST(an_end_that_cannot_store_says_what_is_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -96,6 +96,11 @@ static void the_format_is_that_of_prometheus(void **state)
     char family[100] = "";
     double bucket = 0;
     int families = 0;
+    static char page[65536];
+    FILE *file = fopen(INF_SOURCE_DIR "/docs/running.md", "r");
+    assert_non_null(file);
+    page[fread(page, 1, sizeof page - 1, file)] = 0;
+    fclose(file);
     check_answer(post(r, JSON, "{\"name\":\"n\"}"), 201, NULL);
     answer a = get(r, "/metrics");
     assert_int_equal(a.status, 200);
@@ -107,6 +112,10 @@ static void the_format_is_that_of_prometheus(void **state)
         if (sscanf(line, "# HELP %99s", name) == 1) {
             families++;
             assert_string_not_equal(name, family);
+            char quoted[104];
+            snprintf(quoted, sizeof quoted, "`%s`", name);
+            if (!strstr(page, quoted))
+                fail_msg("docs/running.md does not say what %s is", name);
             snprintf(family, sizeof family, "%s", name);
             char *type = end + 1;
             assert_int_equal(sscanf(type, "# TYPE %99s %19s", name, kind), 2);
