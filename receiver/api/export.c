@@ -2,13 +2,14 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "api/export.h"
 #include "api/query.h"
 #include "base/log.h"
 #include "infinium.h"
 
-enum { EXPORTS_MAX = 4, BLOCK = 32 * 1024, KEEP = 1024 * 1024 };
+enum { EXPORTS_MAX = 4, THREADS_MAX = 16, PATIENCE_MS = 500, BLOCK = 32 * 1024, KEEP = 1024 * 1024 };
 
 struct export
 {
@@ -37,8 +38,8 @@ struct inf_exports {
     pthread_mutex_t lock;
     pthread_cond_t one_less;
     const char *dir;
-    struct export *first;
-    unsigned running; /* threads */
+    struct export *first; /* whose readers are there */
+    unsigned running;     /* threads; those of readers that are gone end soon */
     bool stopping;
 };
 
@@ -167,6 +168,7 @@ static void forget(void *context)
         free_export(e);
     else
         pthread_cond_signal(&e->sent_all);
+    pthread_cond_broadcast(&all->one_less);
     pthread_mutex_unlock(&all->lock);
 }
 
@@ -196,6 +198,29 @@ static int copy_filter(struct export *e, const inf_store_filter *from, inf_store
         to->parent_id = memcpy(e->parent_id, from->parent_id, 16);
     to->cursor = NULL;
     return 0;
+}
+
+/* The lock is held. */
+static bool full(const inf_exports *all)
+{
+    unsigned busy = 0;
+    for (const struct export *e = all->first; e; e = e->next)
+        busy += !e->ended;
+    return busy >= EXPORTS_MAX || all->running >= THREADS_MAX;
+}
+
+/* Waits a moment for a place: a reader that has just gone may not have been noticed yet. The lock is held. */
+static int wait_for_place(inf_exports *all)
+{
+    struct timespec until;
+    int code = 0;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += PATIENCE_MS * 1000000l;
+    until.tv_sec += until.tv_nsec / 1000000000l;
+    until.tv_nsec %= 1000000000l;
+    while (!all->stopping && full(all) && code == 0)
+        code = pthread_cond_timedwait(&all->one_less, &all->lock, &until);
+    return all->stopping ? INF_ECLOSED : full(all) ? INF_EFULL : 0;
 }
 
 static int start(struct export *e)
@@ -228,7 +253,7 @@ int inf_exports_begin(inf_exports *all, const inf_store_filter *filter, enum inf
     inf_dump_init(&e->dump, NULL, &own, format);
     pthread_mutex_lock(&all->lock);
     if (rc == 0)
-        rc = all->stopping ? INF_ECLOSED : all->running >= EXPORTS_MAX ? INF_EFULL : 0;
+        rc = wait_for_place(all);
     if (rc == 0) {
         *out = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK, read_export, e, forget);
         rc = *out ? 0 : INF_ENOMEM;
@@ -260,6 +285,7 @@ void inf_exports_stop(inf_exports *all)
         return;
     pthread_mutex_lock(&all->lock);
     all->stopping = true;
+    pthread_cond_broadcast(&all->one_less);
     for (struct export *e = all->first; e; e = e->next)
         pthread_cond_signal(&e->sent_all);
     while (all->running > 0)
