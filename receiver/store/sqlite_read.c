@@ -151,11 +151,10 @@ int inf_store_get(inf_store *store, const uint8_t trace_id[16], inf_summary *sum
 {
     /* The body is read while the first statement is open, so that both are of one snapshot: a trace that is replaced in
      * between gets another sequence number. */
-    static const char sql[] = "SELECT " INF_SQLITE_SUMMARY_COLUMNS "FROM traces t " INF_SQLITE_AGENT "WHERE t.id = ?1";
-    sqlite3_stmt *s;
-    int rc = inf_sqlite_prepare(store, &s, sql);
-    if (rc < 0)
-        return rc;
+    sqlite3_stmt *s = inf_sqlite_statement(store, INF_STMT_TRACE_GET);
+    int rc = 0;
+    if (!s)
+        return INF_EIO;
     sqlite3_bind_blob(s, 1, trace_id, 16, SQLITE_STATIC);
     int step = sqlite3_step(s);
     if (step == SQLITE_ROW) {
@@ -166,7 +165,7 @@ int inf_store_get(inf_store *store, const uint8_t trace_id[16], inf_summary *sum
     } else {
         rc = step == SQLITE_DONE ? INF_ENOTFOUND : inf_sqlite_error(store, step);
     }
-    sqlite3_finalize(s);
+    sqlite3_reset(s);
     return rc;
 }
 
