@@ -132,7 +132,7 @@ static int set_up(inf_store *store)
     static const char pragmas[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF;"
                                   "PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 32000;"
                                   "PRAGMA trusted_schema = OFF;";
-    sqlite3_busy_timeout(store->db, 10000);
+    sqlite3_busy_timeout(store->db, INF_SQLITE_BUSY_MS);
     int code = sqlite3_exec(store->db, pragmas, NULL, NULL, NULL);
     if (code != SQLITE_OK)
         return inf_sqlite_error(store, code);

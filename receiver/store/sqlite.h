@@ -86,6 +86,8 @@ enum inf_store_statement {
         INF_STMT_COUNT
 };
 
+enum { INF_SQLITE_BUSY_MS = 10000 }; /* how long a handle waits for another's lock */
+
 struct inf_store {
     sqlite3 *db;
     sqlite3_stmt *statements[INF_STMT_COUNT];

@@ -10,7 +10,7 @@
 #include "store/sqlite.h"
 #include "store/tally.h"
 
-enum { BACKUP_PAGES = 512, WAL_LONG = 16000 /* pages: 64 MiB */, PROBLEMS_MAX = 50 };
+enum { BACKUP_PAGES = 512, WAL_LONG = 16000 /* pages: 64 MiB */, PROBLEMS_MAX = 50, RESTART_MS = 50 };
 
 static int one_number(inf_store *store, const char *sql, int64_t *out)
 {
@@ -95,8 +95,11 @@ int inf_store_checkpoint(inf_store *store)
     int code = sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &log, &done);
     /* Writers begin the log anew only once all of it is in the database and no reader needs it. Where it got long, that
      * is asked for: nearly all has just been done, so whoever writes waits for the little that came since. */
-    if (code == SQLITE_OK && log > WAL_LONG)
+    if (code == SQLITE_OK && log > WAL_LONG) {
+        sqlite3_busy_timeout(store->db, RESTART_MS); /* writers stand still while a reader is waited for */
         code = sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_RESTART, &log, &done);
+        sqlite3_busy_timeout(store->db, INF_SQLITE_BUSY_MS);
+    }
     return code == SQLITE_OK || (code & 0xff) == SQLITE_BUSY ? 0 : inf_sqlite_error(store, code);
 }
 

@@ -235,6 +235,40 @@ static void the_log_stays_short(void **state)
     inf_store_close(writer);
 }
 
+/* A reader that stays keeps the log long; asking for a new one must not keep writers waiting for that reader. */
+static void a_long_reader_holds_up_nobody(void **state)
+{
+    struct running *r = *state;
+    inf_store *writer = open_store(r), *keeper = open_store(r);
+    put_some(writer, 0, 100);
+    char path[128];
+    sqlite3 *reader;
+    snprintf(path, sizeof path, "%s/infinium.db", r->dir);
+    assert_int_equal(sqlite3_open(path, &reader), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(reader, "BEGIN; SELECT count(*) FROM traces", NULL, NULL, NULL), SQLITE_OK);
+    static char noise[1024 * 1024];
+    uint64_t x = 1;
+    for (size_t i = 0; i < sizeof noise; i++) {
+        x = x * 6364136223846793005u + 1442695040888963407u;
+        noise[i] = (char)(x >> 56);
+    }
+    for (uint8_t i = 1; i <= 70; i++) {
+        inf_store_put p = {.summary = {.trace_id = {i, 0xee}, .name = "large", .status = INF_STATUS_RUNNING},
+                           .body = noise,
+                           .body_length = sizeof noise};
+        assert_int_equal(inf_store_put_traces(writer, &p, 1), 0);
+    }
+    struct timespec a, b;
+    clock_gettime(CLOCK_MONOTONIC, &a);
+    assert_int_equal(inf_store_checkpoint(keeper), 0);
+    clock_gettime(CLOCK_MONOTONIC, &b);
+    if (b.tv_sec - a.tv_sec > 6) /* it would wait for 10 s */
+        fail_msg("a checkpoint waited %ld s for a reader", (long)(b.tv_sec - a.tv_sec));
+    sqlite3_close(reader);
+    inf_store_close(keeper);
+    inf_store_close(writer);
+}
+
 static void a_full_disk_stores_nothing_in_part(void **state)
 {
     struct running *r = *state;
@@ -332,9 +366,13 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make, unmake)
     const struct CMUnitTest tests[] = {
-        TEST(a_dictionary_is_trained_once),        TEST(retention_takes_the_oldest),
-        TEST(a_backup_is_of_one_moment),           TEST(the_log_stays_short),
-        TEST(a_full_disk_stores_nothing_in_part),  TEST(damage_is_said),
+        TEST(a_dictionary_is_trained_once),
+        TEST(retention_takes_the_oldest),
+        TEST(a_backup_is_of_one_moment),
+        TEST(the_log_stays_short),
+        TEST(a_long_reader_holds_up_nobody),
+        TEST(a_full_disk_stores_nothing_in_part),
+        TEST(damage_is_said),
         TEST(a_receiver_keeps_its_store_in_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
