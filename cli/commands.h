@@ -16,6 +16,7 @@ int cmd_tail(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
 int cmd_journal(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
+int cmd_backup(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 
 #endif

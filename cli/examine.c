@@ -16,8 +16,6 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include <sqlite3.h>
-
 #include "base/json_read.h"
 #include "data.h"
 #include "directory.h"
@@ -37,7 +35,9 @@
 #define FUSE_MAGIC 0x65735546
 #define XFS_MAGIC 0x58465342
 #define PATH_SIZE (CLI_PATH_SIZE + 300)
-#define RESTORE "stop the receiver, move infinium.db, -wal and -shm away, and put a copy of them in their place"
+#define RESTORE                                                                                                        \
+    "stop the receiver, move infinium.db, infinium.db-wal and infinium.db-shm away, and put a backup (`infinium "      \
+    "backup`) in their place"
 
 typedef struct examination {
     const char *dir;
@@ -341,31 +341,12 @@ static bool is_database(examination *e)
     return false;
 }
 
-/* Every page and index, through a handle of its own that only reads. Returns how much is wrong. */
-static int check_pages(examination *e)
+static int say_damage(void *context, const char *text)
 {
-    static const char advice[] = "`infinium export` saves what can still be read. Then " RESTORE;
-    char path[PATH_SIZE];
-    sqlite3 *db = NULL;
-    sqlite3_stmt *s = NULL;
-    int found = 0, step = SQLITE_ERROR;
-    path_of(e, "infinium.db", path);
-    if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK)
-        (void)sqlite3_prepare_v2(db, "PRAGMA quick_check(20)", -1, &s, NULL);
-    while (s && (step = sqlite3_step(s)) == SQLITE_ROW) {
-        const char *text = (const char *)sqlite3_column_text(s, 0);
-        if (text && strcmp(text, "ok") != 0) {
-            say(e, CLI_FINDING_WRONG, "store", advice, "%s", text);
-            found++;
-        }
-    }
-    if (step != SQLITE_DONE) {
-        say(e, CLI_FINDING_WRONG, "store", advice, "it cannot be checked: %s", db ? sqlite3_errmsg(db) : "no memory");
-        found++;
-    }
-    sqlite3_finalize(s);
-    sqlite3_close(db);
-    return found;
+    say(context, CLI_FINDING_WRONG, "store",
+        "`infinium export` saves what can still be read. Then " RESTORE ", and `infinium import` what the backup lacks",
+        "%s", text);
+    return 0;
 }
 
 struct sample {
@@ -409,15 +390,19 @@ static void look_at_bodies(examination *e, inf_store *store)
         say(e, CLI_FINDING_OK, "store", NULL, "the newest %d traces can be read", s.count);
 }
 
-static void look_at_log(examination *e)
+static void look_at_log(examination *e, inf_store *store)
 {
     char path[PATH_SIZE];
     struct stat st;
     path_of(e, "infinium.db-wal", path);
     if (stat(path, &st) < 0 || st.st_size < WAL_LARGE)
         return;
-    say(e, CLI_FINDING_NOTE, "store", "a receiver that runs, or ends, moves it into the database",
-        "its log has %.0f MiB", (double)st.st_size / MIBIBYTES);
+    if (e->repair && inf_store_checkpoint(store) == 0)
+        say(e, CLI_FINDING_REPAIRED, "store", NULL, "its log of %.0f MiB was moved into the database",
+            (double)st.st_size / MIBIBYTES);
+    else
+        say(e, CLI_FINDING_NOTE, "store", "--repair moves it into the database, if no reader holds it",
+            "its log has %.0f MiB", (double)st.st_size / MIBIBYTES);
 }
 
 static void look_at_store(examination *e)
@@ -432,11 +417,14 @@ static void look_at_store(examination *e)
         say(e, CLI_FINDING_WRONG, "store", RESTORE, "it cannot be opened: %s (%s)", inf_strerror(rc),
             inf_store_message(store));
     } else {
-        int found = check_pages(e);
-        if (found == 0)
+        int found = inf_store_check(store, say_damage, e);
+        if (found < 0)
+            say(e, CLI_FINDING_WRONG, "store", RESTORE, "it cannot be checked: %s (%s)", inf_strerror(found),
+                inf_store_message(store));
+        else if (found == 0)
             say(e, CLI_FINDING_OK, "store", NULL, "its pages and indexes are whole");
         look_at_bodies(e, store);
-        look_at_log(e);
+        look_at_log(e, store);
     }
     inf_store_close(store);
 }

@@ -21,6 +21,7 @@ static const cli_action commands[] = {
     {"demo", "receiver, page and sample traces in one go", cmd_demo},
     {"journal", "show or deliver what programs have left in the journal", cmd_journal},
     {"doctor", "check the data directory, and repair it", cmd_doctor},
+    {"backup", "copy the store while it is used", cmd_backup},
     {"version", "print the version", cmd_version},
 };
 

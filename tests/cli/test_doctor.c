@@ -1,7 +1,8 @@
-/* `infinium doctor` on directories that were damaged on purpose. */
+/* `infinium doctor` on directories that were damaged on purpose, and `infinium backup`. */
 #include <sqlite3.h>
 #include <sys/wait.h>
 
+#include "commands.h"
 #include "examine.h"
 #include "receiver/running.h"
 
@@ -220,6 +221,24 @@ static void no_directory_is_wrong(void **state)
     check_report("is no directory");
 }
 
+static void a_backup_is_a_store(void **state)
+{
+    struct running *r = *state;
+    struct running other = {.c.fd = -1};
+    char file[100];
+    make_dir(&other);
+    start_with(r, NULL);
+    check_answer(post(r, JSON, "{\"name\":\"newest\"}"), 201, NULL);
+    snprintf(file, sizeof file, "%s/infinium.db", other.dir);
+    char *argv[] = {"backup", "--data", r->dir, file, NULL};
+    assert_int_equal(cmd_backup(4, argv), 0);
+    assert_int_equal(cmd_backup(4, argv), 1); /* never over something */
+    stop(r);
+    assert_int_equal(examine(&other, false), 0);
+    check_report("ok store: the newest 21 traces can be read");
+    remove_tree(other.dir);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make_used, unmake_used)
@@ -233,6 +252,7 @@ int main(void)
         TEST(flipped_bytes_in_the_store_are_found),
         TEST(a_missing_store_is_found),
         TEST(no_directory_is_wrong),
+        TEST(a_backup_is_a_store),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
