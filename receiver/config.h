@@ -56,6 +56,10 @@
       "traces that began more days ago are deleted, in small steps; 0: none")                                          \
     X(MIB, retention_bytes, "retention-mib", "INFINIUM_RETENTION_MIB", "N", 0, 0, 1 << 30, RELOAD,                     \
       "the oldest traces are deleted while the store takes more than so many MiB; 0: none")                            \
+    H("Prices")                                                                                                        \
+    X(TEXT, prices, "prices", "INFINIUM_PRICES", "FILE", NULL, 1, 1000, START,                                         \
+      "the table of what models cost (docs/cost.md), read again when it changes; not set: prices.json in the data "     \
+      "directory if there is one, else the built-in table")                                                            \
     H("Running")                                                                                                       \
     X(SECONDS, shutdown_s, "shutdown-seconds", "INFINIUM_SHUTDOWN_SECONDS", "TIME", 10, 0, 3600, RELOAD,               \
       "how long an ending receiver goes on storing what it has accepted; the rest stays in the journal")               \

@@ -14,6 +14,7 @@
 #include "receiver.h"
 #include "systemd.h"
 
+enum { PRICES_ROUNDS = 20 }; /* of the keeper, between two looks at the file of prices */
 #define KEEP_NS 100000000l
 #define SAY_NS 2000000000ull
 #define EXTEND_US 30000000u
@@ -35,12 +36,26 @@ static void wants_care(void *context)
     pthread_mutex_unlock(&r->keeper_lock);
 }
 
+/* A file of prices that has changed counts from now on. */
+static void look_at_prices(inf_receiver *r)
+{
+    char text[INF_RECEIVER_MESSAGE_SIZE];
+    int rc = inf_price_book_refresh(r->prices, text, sizeof text);
+    if (rc < 0) {
+        inf_log(INF_LOG_WARNING, "the new prices are not taken, the old ones go on: %s", text);
+    } else if (rc > 0) {
+        inf_price_book_describe(r->prices, text, sizeof text);
+        inf_log(INF_LOG_INFO, "prices: %s", text);
+    }
+}
+
 /* Housekeeping: agents that another process changed, and the journal's next segment. */
 static void *keep(void *context)
 {
     inf_receiver *r = context;
     inf_log_cause trouble = {0};
     unsigned lost = inf_keys_lost(r->keys);
+    unsigned rounds = 0;
     pthread_mutex_lock(&r->keeper_lock);
     while (!r->stopping) {
         pthread_mutex_unlock(&r->keeper_lock);
@@ -48,6 +63,8 @@ static void *keep(void *context)
         inf_intake_maintain(r->intake);
         if (atomic_load(&r->serving))
             inf_http_tidy(r->http);
+        if (++rounds % PRICES_ROUNDS == 0)
+            look_at_prices(r);
         int rc = inf_keys_refresh(r->keys);
         if (rc < 0)
             inf_log_once(&trouble, INF_LOG_WARNING, "the agents and keys cannot be read: %s", inf_strerror(rc));
@@ -191,6 +208,8 @@ static int start(inf_receiver *r, const inf_serve_options *options, char *messag
     if (rc == 0)
         rc = take_directory(r, options->data_dir, message);
     if (rc == 0)
+        rc = inf_price_book_open(&r->prices, options->prices, r->directory.path, message, INF_RECEIVER_MESSAGE_SIZE);
+    if (rc == 0)
         rc = inf_directory_share(&r->directory);
     if (rc == 0)
         rc = recover(r, message);
@@ -260,6 +279,8 @@ void inf_receiver_reload(inf_receiver *r, const inf_serve_options *options)
     atomic_store(&r->upkeep_limits.bytes, (int64_t)options->retention_bytes);
     if (r->serving)
         inf_http_reload_tls(r);
+    if (r->prices)
+        look_at_prices(r);
 }
 
 void inf_receiver_stop(inf_receiver *r)
@@ -283,6 +304,7 @@ void inf_receiver_stop(inf_receiver *r)
     inf_slow_close(r->slow);
     inf_exports_close(r->exports);
     inf_keys_close(r->keys);
+    inf_price_book_close(r->prices);
     inf_directory_release(&r->directory);
     inf_metrics_free(r->metrics);
     inf_clients_free(r->clients);

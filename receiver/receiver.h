@@ -8,6 +8,7 @@
 #include "api/export.h"
 #include "auth/keys.h"
 #include "auth/login.h"
+#include "cost/book.h"
 #include "directory.h"
 #include "ingest/body.h"
 #include "ingest/clients.h"
@@ -24,6 +25,7 @@ typedef struct inf_slow inf_slow;
 struct inf_receiver {
     inf_directory directory;
     inf_keys *keys;
+    inf_price_book *prices;
     inf_intake *intake;
     inf_hub *hub;
     inf_upkeep *upkeep;

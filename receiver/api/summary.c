@@ -1,9 +1,11 @@
 /* See summary.h. */
 #include <string.h>
 
+#include "api/scores.h"
 #include "api/summary.h"
 #include "base/clock.h"
 #include "base/id.h"
+#include "cost/trace.h"
 #include "infinium.h"
 
 static const char *const status_names[] = {"running", "ok", "error", "interrupted"}; /* as enum inf_status counts */
@@ -127,8 +129,13 @@ static bool given_already(const char *key, size_t length)
     return false;
 }
 
-int inf_whole_trace_write(inf_json_writer *w, const inf_summary *summary, const char *body, size_t body_length,
-                          inf_json *parser)
+static bool is(const inf_json_iterator *member, const char *name)
+{
+    return member->key_length == strlen(name) && memcmp(member->key, name, member->key_length) == 0;
+}
+
+int inf_known_trace_write(inf_json_writer *w, inf_store *store, inf_pricer *pricer, const inf_summary *summary,
+                          const char *body, size_t body_length, inf_json *parser)
 {
     inf_json_value root;
     int rc = inf_json_parse(parser, body, body_length, 0, &root);
@@ -139,19 +146,33 @@ int inf_whole_trace_write(inf_json_writer *w, const inf_summary *summary, const 
     inf_json_iterator i = inf_json_iterate(root);
     bool scores = false;
     while (inf_json_type(root) == INF_JSON_OBJECT && inf_json_next(&i)) {
-        bool scored = i.key_length == 6 && memcmp(i.key, "scores", 6) == 0;
-        if (given_already(i.key, i.key_length) || (scored && (scores || inf_json_type(i.value) != INF_JSON_ARRAY)))
+        bool scored = is(&i, "scores");
+        if (given_already(i.key, i.key_length) || (store && (scored || is(&i, "call_costs"))) ||
+            (scored && (scores || inf_json_type(i.value) != INF_JSON_ARRAY)))
             continue;
         scores |= scored;
         inf_json_key_n(w, i.key, i.key_length);
         inf_json_write(i.value, w->out);
         w->comma = true;
     }
-    if (!scores) {
+    if (store) {
+        inf_json_key(w, "scores");
+        rc = inf_scores_write(w, store, summary, &root);
+    } else if (!scores) {
         inf_json_key(w, "scores");
         inf_json_begin_array(w);
         inf_json_end_array(w);
     }
+    if (store && pricer) {
+        inf_json_key(w, "call_costs");
+        inf_cost_calls_write(w, pricer, root, summary->started_ns);
+    }
     inf_json_end_object(w);
-    return 0;
+    return rc;
+}
+
+int inf_whole_trace_write(inf_json_writer *w, const inf_summary *summary, const char *body, size_t body_length,
+                          inf_json *parser)
+{
+    return inf_known_trace_write(w, NULL, NULL, summary, body, body_length, parser);
 }

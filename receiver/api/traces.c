@@ -71,7 +71,7 @@ void inf_api_trace(inf_request *r, inf_worker *worker)
         rc = INF_ENOMEM;
     if (rc == 0) {
         inf_json_writer w = inf_json_writer_on(&r->answer);
-        rc = inf_whole_trace_write(&w, &summary, body, length, reader->body);
+        rc = inf_known_trace_write(&w, worker->store, &reader->pricer, &summary, body, length, reader->body);
     }
     if (reader)
         inf_http_reader_done(r->receiver, reader);

@@ -48,6 +48,11 @@
     X(STATS,        "GET",    "/stats",                   READ,          0,                   WORKER, inf_api_stats)       \
     X(VALUES,       "GET",    "/values",                  READ,          0,                   WORKER, inf_api_values)      \
     X(EXPORT,       "GET",    "/export",                  READ,          0,                   WORKER, inf_api_export)      \
+    X(CHECKS,       "GET",    "/traces/{trace}/checks",   READ,          0,                   WORKER, inf_api_checks)      \
+    X(INTERPRETED,  "GET",    "/agents/{agent}/interpreted-result/{trace}", AGENT_OR_READ, 0,    WORKER, inf_api_interpreted) \
+    X(SCORE,        "POST",   "/traces/{trace}/scores",   ADMIN,         INF_SMALL_BODY_MAX,  WORKER, inf_api_score)       \
+    X(SCORE_REMOVE, "DELETE", "/traces/{trace}/scores/{score}", ADMIN,   0,                   WORKER, inf_api_score_remove) \
+    X(SCORE_AGENT,  "POST",   "/agents/{agent}/traces/{trace}/scores", INGEST, INF_SMALL_BODY_MAX, WORKER, inf_api_score_by_agent) \
     X(IMPORT,       "POST",   "/import",                  ADMIN,         INF_IMPORT_PART,     STREAM, inf_api_import)      \
     X(EVENTS,       "GET",    "/events",                  READ,          0,                   WORKER, inf_api_events)      \
     /* agents and keys */                                                                                              \
@@ -65,6 +70,13 @@
     X(READYZ,       "GET",    "//readyz",                 OPEN,          0,                   LOOP,   inf_api_readyz)      \
     X(METRICS,      "GET",    "//metrics",                READ,          0,                   WORKER, inf_api_metrics)     \
     X(CLIENTS,      "GET",    "/stats/clients",           READ,          0,                   WORKER, inf_api_clients)     \
+    /* prompts */                                                                                                      \
+    X(PROMPTS,        "GET",  "/prompts",                 READ,          0,                   WORKER, inf_api_prompts)     \
+    X(PROMPT_CREATE,  "POST", "/prompts",                 ADMIN,         INF_PROMPT_BODY_MAX, WORKER, inf_api_prompt_create) \
+    X(PROMPT,         "GET",  "/prompts/{prompt}",        READ,          0,                   WORKER, inf_api_prompt)      \
+    X(PROMPT_PUBLISH, "POST", "/prompts/{prompt}/versions", ADMIN,       INF_PROMPT_BODY_MAX, WORKER, inf_api_prompt_publish) \
+    X(PROMPT_ROTATE,  "POST", "/prompts/{prompt}/keys",   ADMIN,         INF_SMALL_BODY_MAX,  WORKER, inf_api_prompt_rotate) \
+    X(PROMPT_VERSION, "GET",  "/prompts/{prompt}/v/{version}", PROMPT,   0,                   WORKER, inf_api_prompt_version) \
     /* the page */                                                                                                     \
     X(SESSION,      "GET",    "/session",                 READ,          0,                   WORKER, inf_api_session)     \
     X(LOGOUT,       "DELETE", "/session",                 READ,          0,                   WORKER, inf_api_logout)      \

@@ -160,6 +160,8 @@ inf_body_reader *inf_http_reader(inf_receiver *receiver)
         free(reader);
         reader = NULL;
     }
+    if (reader)
+        reader->pricer.book = receiver->prices;
     return reader;
 }
 

@@ -10,6 +10,7 @@
 #include "base/json_write.h"
 #include "base/os.h"
 #include "base/utf8.h"
+#include "cost/trace.h"
 #include "infinium.h"
 #include "ingest/body.h"
 
@@ -50,6 +51,8 @@ struct reading {
     const char *step_model;
     const char *step_error_type;
     const char *step_error_message;
+    bool has_steps, has_usage;
+    inf_json_value steps, usage; /* for the cost, once it is known when the trace was */
 };
 
 int inf_body_reader_init(inf_body_reader *reader)
@@ -73,6 +76,7 @@ void inf_body_reader_free(inf_body_reader *reader)
     inf_buf_free(&reader->merged);
     inf_buf_free(&reader->tags);
     inf_os.free(reader->texts);
+    inf_pricer_end(&reader->pricer);
     memset(reader, 0, sizeof *reader);
 }
 
@@ -284,10 +288,14 @@ static void read_member(struct reading *r, const char *key, size_t key_length, i
     } else if (IS("output_summary")) {
         m->output_preview = keep_string(r->reader, value, PREVIEW_CHARS);
     } else if (IS("steps")) {
+        r->has_steps = true;
+        r->steps = value;
         read_steps(r, value);
     } else if (IS("errors")) {
         read_errors(r, value);
     } else if (IS("llm_usage")) {
+        r->has_usage = true;
+        r->usage = value;
         read_usage(r, value);
     } else if (IS("current_datetime")) {
         r->has_end = read_time(value, &r->end_ns);
@@ -395,8 +403,9 @@ static void fill_in(struct reading *r, const inf_body_source *source)
     m->cached_tokens = r->usage_cached > 0 ? r->usage_cached : r->step_cached;
     m->cache_write_tokens = r->usage_cache_write > 0 ? r->usage_cache_write : r->step_cache_write;
     m->reasoning_tokens = r->usage_reasoning > 0 ? r->usage_reasoning : r->step_reasoning;
-    m->cost_nano_usd = -1;
     m->model = r->usage_model ? r->usage_model : r->step_model;
+    m->cost_nano_usd = inf_cost_of_trace(&r->reader->pricer, r->has_steps ? &r->steps : NULL,
+                                         r->has_usage ? &r->usage : NULL, m->started_ns);
     if (!r->has_id && source->key && *source->key)
         id_from_key(source->agent_id, source->key, m->trace_id);
     else if (!r->has_id)

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/json_read.h"
+#include "cost/book.h"
 #include "store/store.h"
 
 #define INF_BODY_MAX (1024 * 1024 + 64 * 1024) /* bytes of one trace */
@@ -15,7 +16,8 @@ typedef struct inf_body_reader {
     inf_json *extra;
     inf_buf merged; /* the body with the extra members in it */
     inf_buf tags;
-    char *texts; /* what the summary points into */
+    inf_pricer pricer; /* its book is set after the init; without one no trace has a cost */
+    char *texts;       /* what the summary points into */
     size_t texts_used;
 } inf_body_reader;
 

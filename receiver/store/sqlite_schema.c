@@ -94,6 +94,20 @@ static const char *const migrations[] = {
 
     "CREATE TABLE dictionaries(id INTEGER PRIMARY KEY, created_ns INTEGER NOT NULL, sequence INTEGER NOT NULL,"
     "  body BLOB NOT NULL);",
+
+    /* Prompts and their keys; scores that came apart from their trace (agent_id of zeros: an administrator's), which
+     * may be there before it. */
+    "CREATE TABLE prompts(id BLOB NOT NULL UNIQUE, name TEXT NOT NULL, created_ns INTEGER NOT NULL);"
+    "CREATE TABLE prompt_versions("
+    "  prompt_id BLOB NOT NULL, version INTEGER NOT NULL, created_ns INTEGER NOT NULL, content TEXT NOT NULL,"
+    "  UNIQUE(prompt_id, version));"
+    "CREATE TABLE prompt_keys("
+    "  prompt_id BLOB NOT NULL, salt BLOB NOT NULL, hash BLOB NOT NULL, created_ns INTEGER NOT NULL,"
+    "  expires_ns INTEGER NOT NULL DEFAULT 0);"
+    "CREATE INDEX prompt_keys_prompt ON prompt_keys(prompt_id);"
+    "CREATE TABLE scores("
+    "  trace_id BLOB NOT NULL, agent_id BLOB NOT NULL, name TEXT NOT NULL, value REAL NOT NULL,"
+    "  removed INTEGER NOT NULL, comment TEXT, created_ns INTEGER NOT NULL, UNIQUE(trace_id, agent_id, name));"
 };
 
 enum { NEWEST = sizeof migrations / sizeof migrations[0] };

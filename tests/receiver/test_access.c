@@ -52,6 +52,7 @@ struct row {
 #define THE_AGENT(s)       {401, 401, 401, s, 401, 401, 401, 401, 401, 401, 401, 401, 401}
 #define AGENT_OR_READER(s) {401, 401, 401, s, 401, s, 403, s, s, s, s, 401, 401}
 #define READERS(s, other)  {401, 401, 401, 401, 401, s, other, s, s, s, s, 401, 401}
+#define READERS_OF_ALL(s)  {401, 401, 401, 401, 401, 403, 403, s, s, s, s, 401, 401}
 #define ADMINS(s)          {401, 401, 401, 401, 401, 403, 403, 403, s, s, s, 401, 401}
 #define ADMINS_CHANGE(s)   {401, 401, 401, 401, 401, 403, 403, 403, s, s, 403, 401, 401}
 
@@ -74,6 +75,11 @@ static const struct row rows[] = {
     {"EXPORT", "/api/v1/export", NULL, READERS(200, 200)},
     {"EXPORT", "/api/v1/export?format=csv", NULL, READERS(200, 200)},
     {"EXPORT", "/api/v1/export?agent=%A", NULL, READERS(200, 403)},
+    {"CHECKS", "/api/v1/traces/" TRACE "/checks", NULL, READERS(200, 404)},
+    {"INTERPRETED", "/api/v1/agents/%A/interpreted-result/" TRACE, NULL, AGENT_OR_READER(200)},
+    {"SCORE", "/api/v1/traces/" TRACE "/scores", "{\"name\":\"s\",\"value\":1}", ADMINS_CHANGE(201)},
+    {"SCORE_REMOVE", "/api/v1/traces/" TRACE "/scores/s", NULL, ADMINS_CHANGE(204)},
+    {"SCORE_AGENT", "/api/v1/agents/%A/traces/" TRACE "/scores", "{\"name\":\"s\",\"value\":1}", THE_AGENT(201)},
     {"EVENTS", "/api/v1/events", NULL, READERS(200, 200)},
     {"IMPORT", "/api/v1/import", "", ADMINS_CHANGE(400)},
 
@@ -91,6 +97,13 @@ static const struct row rows[] = {
     {"READYZ", "/readyz", NULL, EVERYBODY(200)},
     {"METRICS", "/metrics", NULL, {401, 401, 401, 401, 401, 403, 403, 200, 200, 200, 200, 401, 401}},
     {"CLIENTS", "/api/v1/stats/clients", NULL, READERS(200, 200)},
+
+    {"PROMPTS", "/api/v1/prompts", NULL, READERS_OF_ALL(200)},
+    {"PROMPT_CREATE", "/api/v1/prompts", "{\"name\":\"p\",\"content\":\"Hello\"}", ADMINS_CHANGE(201)},
+    {"PROMPT", "/api/v1/prompts/" OTHER_AGENT, NULL, READERS_OF_ALL(404)},
+    {"PROMPT_PUBLISH", "/api/v1/prompts/" OTHER_AGENT "/versions", "{\"content\":\"Hello\"}", ADMINS_CHANGE(404)},
+    {"PROMPT_ROTATE", "/api/v1/prompts/" OTHER_AGENT "/keys", "", ADMINS_CHANGE(404)},
+    {"PROMPT_VERSION", "/api/v1/prompts/" OTHER_AGENT "/v/latest", NULL, READERS_OF_ALL(404)},
 
     {"SESSION", "/api/v1/session", NULL, READERS(200, 200)},
     {"LOGOUT", "/api/v1/session", NULL, {401, 401, 401, 401, 401, 400, 400, 400, 400, 204, 403, 401, 401}},
