@@ -16,12 +16,12 @@
 
 #define LINE_LIMIT (64 * 1024 * 1024)
 
-static int print_json(const inf_summary *summary, const char *body, size_t length, inf_json *parser)
+static int print_json(inf_store *store, const inf_summary *summary, const char *body, size_t length, inf_json *parser)
 {
     inf_buf line;
     inf_buf_init(&line, LINE_LIMIT);
     inf_json_writer w = inf_json_writer_on(&line);
-    int error = inf_whole_trace_write(&w, summary, body, length, parser);
+    int error = inf_known_trace_write(&w, store, NULL, summary, body, length, parser);
     if (error) {
         inf_buf_free(&line);
         return cli_error("the trace's body cannot be read: %s", inf_json_error(parser));
@@ -190,7 +190,7 @@ static int show(inf_store *store, const uint8_t id[16], bool json)
     if (!parser)
         code = cli_error("%s", inf_strerror(INF_ENOMEM));
     else if (json)
-        code = print_json(&summary, body, length, parser);
+        code = print_json(store, &summary, body, length, parser);
     else if (inf_json_parse(parser, body, length, 0, &root) != 0)
         code = cli_error("the trace's body cannot be read: %s", inf_json_error(parser));
     else

@@ -231,6 +231,28 @@ def _interpreted(client, task_id, deadline=None, too_late=None):
     return _response(*(yield from _exchange(client, "GET", path, headers, deadline=deadline, too_late=too_late)))
 
 
+def _score(client, trace_id, name, value, comment):
+    """A score of a trace of this agent, which need not have arrived."""
+    utils.validate_required_field(trace_id, "trace_id")
+    text = str(trace_id).strip().lower()
+    digits = text.replace("-", "")
+    if len(digits) != 32 or any(c not in "0123456789abcdef" for c in digits):
+        raise ValidationError("trace_id must be a UUID or 32 hexadecimal digits", field="trace_id")
+    if not isinstance(name, str) or not name.strip():
+        raise ValidationError("name is required", field="name")
+    if len(name.encode("utf-8", "replace")) > 200:
+        raise ValidationError("name must not be longer than 200 bytes", field="name")
+    if not isinstance(value, (int, float)) or value != value or value in (float("inf"), float("-inf")):
+        raise ValidationError("value must be a finite number", field="value")
+    if comment is not None and not isinstance(comment, str):
+        raise ValidationError("comment must be a string", field="comment")
+    body = {"name": name, "value": float(value)}
+    if comment is not None:
+        body["comment"] = comment
+    path = _agent_path(client, f"traces/{digits}/scores")
+    return _response(*(yield from _exchange(client, "POST", path, _agent_headers(client), dumps(body))))
+
+
 def _wait_for_interpretation(client, trace_id, timeout, poll_interval):
     deadline = time.monotonic() + timeout
     too_late = InfiniumTimeoutError(f"No interpretation of {trace_id} within {timeout} seconds", timeout)
@@ -429,6 +451,11 @@ class SyncApi(_Api):
         `timeout` seconds. A trace that the server does not know is a NotFoundError at once."""
         return self._drive(_wait_for_interpretation(self, trace_id, timeout, poll_interval))
 
+    def score(self, trace_id, name, value, comment=None):
+        """Scores a trace of this agent, from outside of it: a number under a name. The trace need not have arrived; a later
+        score of the same name replaces an earlier one. Our receiver takes it; another answers NotFoundError."""
+        return self._drive(_score(self, trace_id, name, value, comment))
+
     def get_prompt(self, prompt_id, prompt_key, version="latest", variables=None, *, use_cache=True):
         """The prompt, rendered when `variables` is given; see the page on prompts. When the server cannot be reached the
         last good answer for the same id, key and version is served, unless `use_cache` is False."""
@@ -509,6 +536,10 @@ class AsyncApi(_Api):
     async def wait_for_interpretation(self, trace_id, timeout=120.0, poll_interval=3.0):
         """See SyncApi.wait_for_interpretation."""
         return await self._drive(_wait_for_interpretation(self, trace_id, timeout, poll_interval))
+
+    async def score(self, trace_id, name, value, comment=None):
+        """See SyncApi.score."""
+        return await self._drive(_score(self, trace_id, name, value, comment))
 
     async def get_prompt(self, prompt_id, prompt_key, version="latest", variables=None, *, use_cache=True):
         """See SyncApi.get_prompt."""

@@ -30,6 +30,9 @@ class AsyncInfiniumClient(BaseClient):
     async def wait_for_interpretation(
         self, trace_id: str, timeout: float = 120.0, poll_interval: float = 3.0
     ) -> ApiResponse: ...
+    async def score(
+        self, trace_id: str, name: str, value: float, comment: Optional[str] = None
+    ) -> ApiResponse: ...
     async def get_prompt(
         self,
         prompt_id: str,

@@ -30,6 +30,9 @@ class InfiniumClient(BaseClient):
     def wait_for_interpretation(
         self, trace_id: str, timeout: float = 120.0, poll_interval: float = 3.0
     ) -> ApiResponse: ...
+    def score(
+        self, trace_id: str, name: str, value: float, comment: Optional[str] = None
+    ) -> ApiResponse: ...
     def get_prompt(
         self,
         prompt_id: str,

@@ -107,7 +107,7 @@ static const char *const migrations[] = {
     "CREATE INDEX prompt_keys_prompt ON prompt_keys(prompt_id);"
     "CREATE TABLE scores("
     "  trace_id BLOB NOT NULL, agent_id BLOB NOT NULL, name TEXT NOT NULL, value REAL NOT NULL,"
-    "  removed INTEGER NOT NULL, comment TEXT, created_ns INTEGER NOT NULL, UNIQUE(trace_id, agent_id, name));"
+    "  removed INTEGER NOT NULL, comment TEXT, created_ns INTEGER NOT NULL, UNIQUE(trace_id, agent_id, name));",
 };
 
 enum { NEWEST = sizeof migrations / sizeof migrations[0] };
