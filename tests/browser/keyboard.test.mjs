@@ -87,7 +87,10 @@ test('up and down move through the timeline', { timeout: TIMEOUT }, async () => 
 
 test('every control can be reached with Tab', { timeout: TIMEOUT }, async () => {
   const page = await infinium.page(`/traces/${traces[2].trace_id}`);
+  // What comes last on a trace's page are its checks: all controls are there once they were answered.
+  await Promise.all([page.waitForResponse(/\/checks$/), page.reload()]);
   await page.locator('.waterfall').waitFor();
+  await page.waitForTimeout(300);
   const wanted = await page.locator('.top, .trace').locator('a, button, summary').filter({ visible: true }).count();
   const seen = new Set();
   for (let i = 0; i < wanted * 3; i++) {
