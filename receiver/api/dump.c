@@ -8,6 +8,7 @@
 #include "base/id.h"
 #include "base/json_write.h"
 #include "infinium.h"
+#include "store/scores.h"
 
 /* The columns of CSV, in this order (docs/api.md). */
 static const char csv_head[] =
@@ -136,9 +137,37 @@ static void put_body(inf_buf *out, const char *body, size_t length)
 {
     size_t start = out->length;
     inf_buf_put(out, body, length);
-    for (size_t i = start; !out->error && i < out->length; i++)
-        if (out->data[i] == '\n' || out->data[i] == '\r')
-            out->data[i] = ' ';
+    if (out->error)
+        return;
+    for (const char *end = "\n\r"; *end; end++) {
+        uint8_t *at = out->data + start;
+        while ((at = memchr(at, *end, (size_t)(out->data + out->length - at))))
+            *at = ' ';
+    }
+}
+
+static int write_score(void *context, const inf_trace_score *score)
+{
+    inf_json_writer *w = context;
+    char created[INF_RFC3339_SIZE];
+    inf_rfc3339(score->created_ns, 9, created);
+    inf_json_begin_object(w);
+    inf_json_key(w, "name");
+    inf_json_put_text(w, score->name);
+    inf_json_key(w, "value");
+    inf_json_put_double(w, score->value);
+    inf_json_key(w, "comment");
+    inf_json_put_text(w, score->comment);
+    inf_json_key(w, "source");
+    inf_json_put_text(w, score->by_agent ? "agent" : "admin");
+    inf_json_key(w, "created_at");
+    inf_json_put_text(w, created);
+    if (score->removed) {
+        inf_json_key(w, "removed"); /* it hides one that is in the body */
+        inf_json_put_bool(w, true);
+    }
+    inf_json_end_object(w);
+    return w->out->error;
 }
 
 static int ndjson_row(inf_dump *d, inf_buf *out, const uint8_t id[16])
@@ -158,6 +187,10 @@ static int ndjson_row(inf_dump *d, inf_buf *out, const uint8_t id[16])
     inf_json_writer w = inf_json_writer_on(out);
     inf_json_begin_object(&w);
     inf_summary_members(&w, &m);
+    inf_json_key(&w, "scores");
+    inf_json_begin_array(&w);
+    rc = inf_store_scores(d->store, m.trace_id, m.agent_id, write_score, &w);
+    inf_json_end_array(&w);
     inf_json_key(&w, "body");
     put_body(out, body, length);
     w.comma = true;
@@ -165,7 +198,7 @@ static int ndjson_row(inf_dump *d, inf_buf *out, const uint8_t id[16])
     inf_buf_put_byte(out, '\n');
     free(body);
     d->written++;
-    return out->error;
+    return rc < 0 ? rc : out->error;
 }
 
 /* ---- the walk ---- */

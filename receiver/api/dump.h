@@ -5,8 +5,9 @@
  * log can be checkpointed. What that means: every trace that was there when it began, and is not removed meanwhile,
  * comes once, in the form that it has when its line is written; a trace that arrives meanwhile may come or not.
  *
- * A line of NDJSON is the trace's summary (as in a list), `received_at`, `scores` and, last, `body`: the body as it was
- * accepted, byte for byte but for line ends between its members, which become spaces. */
+ * A line of NDJSON is the trace's summary (as in a list), `received_at`, `scores` (those that were given apart from it,
+ * also those that hide one of the body) and, last, `body`: the body as it was accepted, byte for byte but for line ends
+ * between its members, which become spaces. */
 #ifndef INF_API_DUMP_H
 #define INF_API_DUMP_H
 

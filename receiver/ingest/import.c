@@ -8,6 +8,7 @@
 #include "ingest/body.h"
 #include "ingest/import.h"
 #include "ingest/record.h"
+#include "store/scores.h"
 
 enum { ROWS = 500, GATHER = 8 * 1024 * 1024, GATHER_ENOUGH = 4 * 1024 * 1024, AGENTS_MAX = 64, NAME_MAX_BYTES = 200 };
 
@@ -243,6 +244,45 @@ static void read_rest(inf_json_value line, inf_store_put *trace)
         trace->summary.cost_nano_usd = (int64_t)(cost * 1e9 + 0.5);
 }
 
+static int read_score(inf_json_value value, inf_trace_score *score, char name[INF_SCORE_NAME_MAX + 1])
+{
+    const char *text;
+    size_t length;
+    *score = (inf_trace_score){.name = name};
+    if (!inf_json_get_string(value, "name", &text, &length) || length == 0 || length > INF_SCORE_NAME_MAX ||
+        memchr(text, 0, length) || !inf_json_get_double(value, "value", &score->value))
+        return INF_EINVAL;
+    memcpy(name, text, length);
+    name[length] = 0;
+    if (inf_json_get_string(value, "comment", &text, &length) && length <= INF_SCORE_COMMENT_MAX)
+        score->comment = text;
+    if (!inf_json_get_string(value, "created_at", &text, &length) ||
+        inf_rfc3339_parse(text, length, &score->created_ns) < 0)
+        score->created_ns = inf_unix_ns();
+    score->by_agent = inf_json_get_string(value, "source", &text, &length) && strcmp(text, "agent") == 0;
+    inf_json_get_bool(value, "removed", &score->removed);
+    return 0;
+}
+
+/* Scores that are none are left out; they do not spoil the trace. */
+static int take_scores(inf_store *store, inf_json_value line, const uint8_t trace_id[16], const uint8_t agent_id[16])
+{
+    inf_json_value scores;
+    int rc = 0;
+    if (!inf_json_get(line, "scores", &scores) || inf_json_type(scores) != INF_JSON_ARRAY)
+        return 0;
+    inf_json_iterator i = inf_json_iterate(scores);
+    while (rc == 0 && inf_json_next(&i)) {
+        char name[INF_SCORE_NAME_MAX + 1];
+        inf_trace_score score;
+        if (read_score(i.value, &score, name) == 0)
+            rc = inf_store_score_set(store, trace_id, score.by_agent ? agent_id : NULL, &score);
+        if (rc == INF_EFULL)
+            rc = 0;
+    }
+    return rc;
+}
+
 /* NULL, or why the line is refused; *rc: why the import ends. */
 static const char *read_line(inf_import *im, inf_store *store, const char *text, size_t length, uint64_t index, int *rc)
 {
@@ -280,6 +320,8 @@ static const char *read_line(inf_import *im, inf_store *store, const char *text,
     *rc = know_agent(im, store, line, agent_id);
     if (*rc == 0)
         *rc = gather(im, store, &trace, index);
+    if (*rc == 0)
+        *rc = take_scores(store, line, trace_id, agent_id);
     return NULL;
 }
 

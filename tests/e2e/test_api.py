@@ -417,6 +417,11 @@ def test_export_and_import_round_trip(api, tmp_path):
         (2, {"status": "running"}), (3, {"status": "interrupted"}), (4, {"errors": [{"error_type": "E", "message": "m"}]}),
         (5, {"metadata": {"k": [None, True, {"deep": []}]}, "unknown": "kept"}),
     )  # fmt: skip
+    scored = {"name": "human", "value": 0.25, "comment": "ä"}
+    assert api.ask(f"/traces/{hex_id(1)}/scores", json.dumps(scored).encode(), "POST", **{"Content-Type": "application/json"})[0] == 201
+    own = f"{api.receiver.base_url}/agents/{api.agent['agent_id']}/traces/{hex_id(3)}/scores"
+    assert request(own, {"name": "own", "value": 1}, keys)[0] == 201
+    assert api.ask(f"/traces/{hex_id(1)}/scores/q", method="DELETE")[0] == 204
     headers, first = exported(api)
     assert headers["Content-Type"] == "application/x-ndjson" and headers["Cache-Control"] == "no-store"
     lines = [json.loads(line) for line in first.splitlines()]
@@ -432,6 +437,8 @@ def test_export_and_import_round_trip(api, tmp_path):
         assert answer == {"success": True, "accepted": 7, "duplicates": 0, "rejected": [], "rejected_count": 0, "agents_added": 1}
         assert exported(copy)[1] == first
         assert [agent["name"] for agent in copy.get("/agents")["agents"]] == ["Test"]
+        assert copy.get("/traces/" + hex_id(1))["scores"] == api.get("/traces/" + hex_id(1))["scores"] != []
+        assert [score["source"] for score in copy.get("/traces/" + hex_id(3))["scores"]] == ["agent"]
         assert json.loads(copy.ask("/import", first, "POST")[2])["duplicates"] == 6  # a running form may come again
         assert exported(copy)[1] == first
         assert exported(copy, "?status=running")[1] == next(line for line in first.splitlines(True) if b'"running"' in line)

@@ -1,4 +1,6 @@
-/* Every route is in the description of the API, and wants a key where the description says so. */
+/* The description of the API and the table of routes name the same paths and methods, and want keys of the same. */
+#include <strings.h>
+
 #include "base/json_read.h"
 #include "http/routes.h"
 #include "receiver/running.h"
@@ -61,6 +63,38 @@ static void every_route_is_documented(void **state)
     assert_int_equal(missing, 0);
 }
 
+static bool is_route(const char *path, size_t path_length, const char *method, size_t method_length)
+{
+    for (int i = INF_ROUTE_NONE + 1; i < INF_ROUTE_COUNT; i++) {
+        char own[256];
+        path_of(&inf_routes[i], own);
+        if (strlen(own) == path_length && memcmp(own, path, path_length) == 0 &&
+            strlen(inf_routes[i].method) == method_length &&
+            strncasecmp(inf_routes[i].method, method, method_length) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void everything_documented_is_a_route(void **state)
+{
+    (void)state;
+    inf_json_value paths;
+    int wrong = 0;
+    assert_true(inf_json_get(document, "paths", &paths));
+    inf_json_iterator path = inf_json_iterate(paths);
+    while (inf_json_next(&path)) {
+        inf_json_iterator method = inf_json_iterate(path.value);
+        while (inf_json_next(&method)) {
+            if (is_route(path.key, path.key_length, method.key, method.key_length))
+                continue;
+            print_error("docs/openapi.json describes %s %s, which is no route\n", method.key, path.key);
+            wrong++;
+        }
+    }
+    assert_int_equal(wrong, 0);
+}
+
 /* What a route demands is what the document says: a key wherever the table wants one, none where it does not. */
 static void keys_are_documented(void **state)
 {
@@ -96,6 +130,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up_document, tear_down_document)
     const struct CMUnitTest tests[] = {
         TEST(every_route_is_documented),
+        TEST(everything_documented_is_a_route),
         TEST(keys_are_documented),
         TEST(it_is_not_sent_twice),
     };
