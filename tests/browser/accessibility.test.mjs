@@ -13,6 +13,8 @@ before(
   async () => {
     infinium = await open();
     await infinium.receiver.send(...demo.seed().slice(25), research, risky); // some of each kind: axe looks at every row
+    await infinium.receiver.api('POST', '/prompts', { name: 'classify', content: 'Classify: {text}' });
+    await infinium.receiver.api('POST', `/traces/${research.trace_id}/scores`, { name: 'helpfulness', value: 0.8, comment: 'clear' });
   },
   { timeout: TIMEOUT },
 );
@@ -43,7 +45,7 @@ for (const colorScheme of ['light', 'dark']) {
     await check(list, 'keys', rules);
     for (const [trace, step] of [[research, '3'], [risky, '']]) {
       const page = await infinium.page(`/traces/${trace.trace_id}?step=${step}`, options);
-      await page.locator('.waterfall').waitFor();
+      await page.getByRole('region', { name: 'Checks' }).waitFor();
       for (const summary of await page.locator('.trace summary').all()) await summary.click();
       await check(page, trace.name, rules);
       await page.context().close();
@@ -81,7 +83,8 @@ for (const colorScheme of ['light', 'dark']) {
     await agents.getByRole('button', { name: 'Revoke examples' }).click();
     await check(agents, 'revoke?', rules);
     const prompts = await infinium.page('/prompts', options);
-    await prompts.getByRole('heading', { name: 'Prompts' }).last().waitFor();
+    await prompts.getByRole('button', { name: 'classify', exact: true }).click();
+    await prompts.getByRole('region', { name: 'Version 1' }).waitFor();
     await check(prompts, 'prompts', rules);
     for (const page of [filtered, overview, agents, prompts]) await page.context().close();
   });

@@ -99,6 +99,19 @@ test('keys are created, renewed and revoked', { timeout: TIMEOUT }, async () => 
   await noProblems(page);
 });
 
+test('prompts are listed with what their versions say', { timeout: TIMEOUT }, async () => {
+  const { prompt_id: id } = await infinium.receiver.api('POST', '/prompts', { name: 'classify', content: 'Classify: <b>{text}</b>' });
+  await infinium.receiver.api('POST', `/prompts/${id}/versions`, { content: 'Classify this: {text}' });
+  const page = await infinium.page('/prompts');
+  await page.getByRole('cell', { name: id }).waitFor();
+  await page.getByRole('button', { name: 'classify', exact: true }).click();
+  const prompt = page.getByRole('region', { name: 'Prompt classify' });
+  assert.equal(await prompt.getByRole('region', { name: 'Version 2' }).innerText(), 'Classify this: {text}');
+  await prompt.getByLabel('Version').first().selectOption({ index: 1 });
+  assert.equal(await prompt.getByRole('region', { name: 'Version 1' }).innerText(), 'Classify: <b>{text}</b>');
+  await noProblems(page);
+});
+
 test('what is refused is said', { timeout: TIMEOUT }, async () => {
   const page = await infinium.page('/agents');
   await page.getByLabel('Name').first().fill('x'.repeat(200));

@@ -150,16 +150,12 @@ export async function open() {
   };
 }
 
-/** What a receiver may be without; the page then shows nothing there. */
-const OPTIONAL = /\/api\/v1\/(prompts|traces\/\w+\/checks)\b/;
-
 /** Records in page.problems whatever a page must never do. */
 export function watch(page, origin) {
   page.problems = [];
   page.on('pageerror', (error) => page.problems.push(`error: ${error.message}`));
   page.on('console', (message) => {
-    if (/status of 404/.test(message.text()) && OPTIONAL.test(message.location().url)) return;
-    if (['error', 'warning'].includes(message.type())) page.problems.push(`console: ${message.text()}`);
+    if (['error', 'warning'].includes(message.type())) page.problems.push(`console: ${message.text()} ${message.location().url}`);
   });
   page.on('dialog', (dialog) => {
     page.problems.push(`dialog: ${dialog.message()}`);

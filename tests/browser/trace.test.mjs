@@ -119,6 +119,21 @@ test('what called traces called is in the tree too, and the way up is in the hea
   await noProblems(page);
 });
 
+test('checks and scores are shown with what they say', { timeout: TIMEOUT }, async () => {
+  const run = (ago, duration) => demo.trace({ name: 'Steady', duration, ago, input: 'x', output: 'y' });
+  const slow = run(1, 2);
+  await infinium.receiver.send(...Array.from({ length: 25 }, (_, i) => run(100 + i, 0.5)), slow);
+  await infinium.receiver.api('POST', `/traces/${slow.trace_id}/scores`, { name: 'helpfulness', value: 0.82, comment: 'clear <b>and</b> short' });
+  const page = await infinium.page(`/traces/${slow.trace_id}`);
+  const checks = page.getByRole('region', { name: 'Checks' });
+  await checks.waitFor();
+  const first = (await checks.locator('li').first().innerText()).replace(/\s+/g, ' ');
+  assert.match(first, /^! (warning: )?Duration 2 s: 4\.0x this name's usual .* Compared with the 25 finished traces/);
+  const scores = await page.getByRole('region', { name: 'Scores' }).innerText();
+  assert.match(scores.replace(/\s+/g, ' '), /0\.82 helpfulness clear <b>and<\/b> short · from admin/);
+  await noProblems(page);
+});
+
 test('an open trace that was running shows its end by itself', { timeout: TIMEOUT }, async () => {
   const begun = demo.running(2);
   await infinium.receiver.send(begun);
