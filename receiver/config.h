@@ -60,6 +60,21 @@
     X(TEXT, prices, "prices", "INFINIUM_PRICES", "FILE", NULL, 1, 1000, START,                                         \
       "the table of what models cost (docs/cost.md), read again when it changes; not set: prices.json in the data "     \
       "directory if there is one, else the built-in table")                                                            \
+    H("Limits of one address and one agent")                                                                           \
+    X(COUNT, address_connections, "address-connections", "INFINIUM_ADDRESS_CONNECTIONS", "N", 512, 0, 1000000, RELOAD, \
+      "connections at once from one address (IPv6: one /64 network), at most; 0: as many as there may be")             \
+    X(COUNT, address_requests, "address-requests", "INFINIUM_ADDRESS_REQUESTS", "N", 5000, 0, 100000000, RELOAD,       \
+      "requests a second from one address on average, five times that at once; 0: any number")                         \
+    X(SIZE, address_bytes, "address-bytes", "INFINIUM_ADDRESS_BYTES", "BYTES", 268435456, 0, 1ll << 40, RELOAD,        \
+      "bytes of bodies a second from one address on average, five times that at once; 0: any number")                  \
+    X(COUNT, agent_requests, "agent-requests", "INFINIUM_AGENT_REQUESTS", "N", 0, 0, 100000000, RELOAD,                \
+      "requests a second of one agent, likewise; 0: any number")                                                       \
+    X(SIZE, agent_bytes, "agent-bytes", "INFINIUM_AGENT_BYTES", "BYTES", 0, 0, 1ll << 40, RELOAD,                      \
+      "bytes of bodies a second of one agent, likewise; 0: any number")                                                \
+    X(SECONDS, request_s, "request-seconds", "INFINIUM_REQUEST_SECONDS", "TIME", 30, 1, 3600, RELOAD,                  \
+      "how long a request may take to arrive, and its answer to leave, besides what they need at 16 KiB a second")     \
+    X(SWITCH, limit_loopback, "limit-loopback", "INFINIUM_LIMIT_LOOPBACK", NULL, false, 0, 0, RELOAD,                  \
+      "the limits of one address hold for this machine itself too")                                                    \
     H("Running")                                                                                                       \
     X(SECONDS, shutdown_s, "shutdown-seconds", "INFINIUM_SHUTDOWN_SECONDS", "TIME", 10, 0, 3600, RELOAD,               \
       "how long an ending receiver goes on storing what it has accepted; the rest stays in the journal")               \

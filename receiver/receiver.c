@@ -277,8 +277,10 @@ void inf_receiver_reload(inf_receiver *r, const inf_serve_options *options)
     atomic_store(&r->shutdown_s, options->shutdown_s);
     atomic_store(&r->upkeep_limits.days, options->retention_days);
     atomic_store(&r->upkeep_limits.bytes, (int64_t)options->retention_bytes);
-    if (r->serving)
+    if (atomic_load(&r->serving)) {
+        inf_http_limit(r->http, options);
         inf_http_reload_tls(r);
+    }
     if (r->prices)
         look_at_prices(r);
 }

@@ -68,7 +68,10 @@ int inf_http_listen(inf_http **out, inf_receiver *receiver, const inf_serve_opti
 int inf_http_reload_tls(inf_receiver *receiver);
 /* No new connections; requests that must wait are refused from now on. */
 void inf_http_quiesce(inf_http *http);
-/* Gives back large buffers that are not used any more; to be called ten times a second or so. Any thread. */
+/* Takes over the limits of one address and one agent. Any thread. */
+void inf_http_limit(inf_http *http, const inf_serve_options *options);
+/* Gives back large buffers that are not used any more, and closes connections that take too long; to be called ten
+ * times a second or so, from one thread. */
 void inf_http_tidy(inf_http *http);
 /* Connections that are open. Any thread. */
 unsigned inf_http_connections(const inf_http *http);

@@ -47,7 +47,8 @@ struct inf_request {
     unsigned unused_rounds; /* among the spare ones */
     inf_receiver *receiver;
     struct MHD_Connection *connection;
-    inf_http_loop *loop; /* of the connection */
+    inf_http_loop *loop;         /* of the connection */
+    struct inf_connection *from; /* likewise; for its thread alone. NULL without memory */
     const char *url;
     const char *method;
     uint64_t began_ns; /* monotonic; 0 when requests are not logged */

@@ -23,8 +23,10 @@
 #include "base/log.h"
 #include "base/os.h"
 #include "http/answer.h"
+#include "http/connections.h"
 #include "http/listen.h"
 #include "http/loop.h"
+#include "http/rate.h"
 #include "http/route.h"
 #include "http/tls.h"
 #include "infinium.h"
@@ -66,8 +68,14 @@ struct inf_http {
     _Atomic uint64_t bodies; /* bytes reserved for bodies */
     atomic_uint active;      /* requests between their headers and the end of their answer */
     atomic_bool quiet;       /* ending */
-    atomic_uint connections; /* open */
+    inf_connections *connections;
+    inf_rate *rate;
+    struct {
+        _Atomic uint64_t address_requests, address_bytes, agent_requests, agent_bytes; /* a second; 0: any */
+        atomic_bool loopback;                                                          /* is limited like any address */
+    } limits;
 };
+#define STREAM_BYTES (1ull << 40) /* of an answer whose length nobody knows */
 
 /* ---- requests ---- */
 
@@ -143,6 +151,23 @@ void inf_http_tidy(inf_http *http)
         http->large--;
     }
     pthread_mutex_unlock(&http->lock);
+    inf_connections_tidy(http->connections);
+}
+
+unsigned inf_http_connections(const inf_http *http)
+{
+    return inf_connections_count(http->connections);
+}
+
+void inf_http_limit(inf_http *http, const inf_serve_options *options)
+{
+    atomic_store(&http->limits.address_requests, (uint64_t)options->address_requests);
+    atomic_store(&http->limits.address_bytes, options->address_bytes);
+    atomic_store(&http->limits.agent_requests, (uint64_t)options->agent_requests);
+    atomic_store(&http->limits.agent_bytes, options->agent_bytes);
+    atomic_store(&http->limits.loopback, options->limit_loopback);
+    inf_connections_limit(http->connections, (unsigned)options->address_connections, options->limit_loopback,
+                          (uint64_t)options->request_s);
 }
 
 inf_body_reader *inf_http_reader(inf_receiver *receiver)
@@ -288,6 +313,69 @@ static bool take_body(inf_request *r, const char *data, size_t size)
     return true;
 }
 
+/* ---- how often, and how much ---- */
+
+static bool may_go_on(inf_http *http, inf_request *r, uint64_t key, uint64_t requests, uint64_t bytes)
+{
+    static const char *const seconds[] = {"1", "2", "5", "10", "30"};
+    if (!requests && !bytes)
+        return true;
+    unsigned wait = inf_rate_take(http->rate, key, inf_connections_now(http->connections), requests, bytes);
+    if (wait == 0)
+        return true;
+    inf_request_refuse(r, MHD_HTTP_TOO_MANY_REQUESTS, "that is more than one address or agent may send");
+    r->retry_after = seconds[wait > 10 ? 4 : wait > 5 ? 3 : wait > 2 ? 2 : wait - 1];
+    return false;
+}
+
+static bool limited(const inf_http *http, const inf_connection *from)
+{
+    return from && (!from->peer.loopback || atomic_load_explicit(&http->limits.loopback, memory_order_relaxed));
+}
+
+static uint64_t agent_key(const inf_request *r)
+{
+    uint64_t half[2];
+    memcpy(half, r->agent_id, sizeof half);
+    return half[0] ^ half[1] * 0x9e3779b97f4a7c15u;
+}
+
+static bool address_may(inf_http *http, inf_request *r)
+{
+    return !limited(http, r->from) ||
+           may_go_on(http, r, r->from->key, atomic_load_explicit(&http->limits.address_requests, memory_order_relaxed),
+                     atomic_load_explicit(&http->limits.address_bytes, memory_order_relaxed));
+}
+
+/* Only once it is known to be the agent: nobody else can use up what it may. */
+static bool agent_may(inf_http *http, inf_request *r)
+{
+    return r->access.role != INF_ROLE_INGEST ||
+           may_go_on(http, r, agent_key(r), atomic_load_explicit(&http->limits.agent_requests, memory_order_relaxed),
+                     atomic_load_explicit(&http->limits.agent_bytes, memory_order_relaxed));
+}
+
+static void pay(inf_http *http, const inf_request *r)
+{
+    if (!r->received)
+        return;
+    if (limited(http, r->from) && atomic_load_explicit(&http->limits.address_bytes, memory_order_relaxed))
+        inf_rate_pay(http->rate, r->from->key, r->received);
+    if (r->access.role == INF_ROLE_INGEST && atomic_load_explicit(&http->limits.agent_bytes, memory_order_relaxed))
+        inf_rate_pay(http->rate, agent_key(r), r->received);
+}
+
+static void at(inf_http *http, const inf_request *r, enum inf_stage stage, uint64_t bytes)
+{
+    inf_connection_at(http->connections, r->from, stage, bytes);
+}
+
+static enum MHD_Result send_answer(inf_http *http, inf_request *r)
+{
+    at(http, r, INF_STAGE_ANSWER, r->response ? STREAM_BYTES : r->answer.length);
+    return inf_answer_queue(r);
+}
+
 /* ---- the life of a request ---- */
 
 /* Headers are there. May suspend. */
@@ -303,6 +391,8 @@ static void begin(inf_http *http, inf_request *r, const char *url, const char *m
         inf_request_refuse(r, MHD_HTTP_SERVICE_UNAVAILABLE, "the receiver is ending");
         return;
     }
+    if (!address_may(http, r))
+        return;
     /* Only a browser can be misled, and it cannot be made to send an agent's key. */
     bool agent = r->def->access == INF_ACCESS_INGEST || r->def->access == INF_ACCESS_AGENT_OR_READ;
     if (!agent && !host_is_ours(r)) {
@@ -400,6 +490,8 @@ static enum MHD_Result take(void *context, struct MHD_Connection *connection, co
         r->connection = connection;
         r->loop = &loop->loop;
         r->phase = INF_PHASE_HEADERS;
+        r->from = inf_connection_of(connection);
+        at(http, r, INF_STAGE_WORK, 0);
         begin(http, r, url, method);
         if (r->suspended)
             return MHD_YES; /* called again when it is decided */
@@ -407,29 +499,34 @@ static enum MHD_Result take(void *context, struct MHD_Connection *connection, co
     }
     r->suspended = false;
     if (r->phase == INF_PHASE_DECIDED) {
-        if (!r->refused && r->def->body_max > 0)
+        if (!r->refused && agent_may(http, r) && r->def->body_max > 0)
             check_body_headers(r);
         r->phase = INF_PHASE_BODY;
-        return answer_early(r) ? inf_answer_queue(r) : MHD_YES;
+        at(http, r, INF_STAGE_BODY, 0);
+        return answer_early(r) ? send_answer(http, r) : MHD_YES;
     }
     if (r->phase == INF_PHASE_BODY && *size > 0) {
         if (in_parts(r) && !r->refused && r->body.length >= r->def->body_max) {
+            at(http, r, INF_STAGE_WORK, 0);
             inf_route_run_part(r); /* and then this call again */
             return MHD_YES;
         }
         size_t n = *size;
         *size = 0;
+        if (r->from)
+            inf_connection_more(http->connections, r->from, n);
         return take_body(r, data, n) ? MHD_YES : MHD_NO;
     }
     if (r->phase == INF_PHASE_BODY) {
         r->phase = INF_PHASE_ANSWERED;
+        at(http, r, INF_STAGE_WORK, 0);
         if (!r->refused)
             inf_route_run(r);
         if (r->suspended)
             return MHD_YES;
         loop->loop.parked += r->phase == INF_PHASE_COMMITTING;
     }
-    return r->phase == INF_PHASE_ANSWERED ? inf_answer_queue(r) : MHD_YES;
+    return r->phase == INF_PHASE_ANSWERED ? send_answer(http, r) : MHD_YES;
 }
 
 static void completed(void *context, struct MHD_Connection *connection, void **state,
@@ -443,6 +540,8 @@ static void completed(void *context, struct MHD_Connection *connection, void **s
     if (!r)
         return;
     loop->loop.moved = true;
+    pay(loop->http, r);
+    at(loop->http, r, INF_STAGE_HEADERS, 0);
     bool parked = r->phase == INF_PHASE_COMMITTING;
     loop->loop.parked -= parked;
     if (!parked || atomic_exchange(&r->commit, INF_COMMIT_ABANDONED) == INF_COMMIT_DONE)
@@ -469,23 +568,6 @@ static void library_says(void *context, const char *format, va_list args)
     inf_log(INF_LOG_DEBUG, "http: %s", text);
 }
 
-static void connected(void *context, struct MHD_Connection *connection, void **state,
-                      enum MHD_ConnectionNotificationCode code)
-{
-    struct server_loop *loop = context;
-    (void)connection;
-    (void)state;
-    if (code == MHD_CONNECTION_NOTIFY_STARTED)
-        atomic_fetch_add(&loop->http->connections, 1);
-    else
-        atomic_fetch_sub(&loop->http->connections, 1);
-}
-
-unsigned inf_http_connections(const inf_http *http)
-{
-    return atomic_load(&http->connections);
-}
-
 static int start_loop(inf_http *http, unsigned connections)
 {
     struct server_loop *loop = &http->loops[http->loop_count];
@@ -494,8 +576,9 @@ static int start_loop(inf_http *http, unsigned connections)
     bool tls = http->receiver->tls;
     unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | (tls ? MHD_USE_TLS : 0);
     struct MHD_Daemon *daemon = MHD_start_daemon(
-        flags, 0, NULL, NULL, take, loop, MHD_OPTION_EXTERNAL_LOGGER, library_says, NULL, MHD_OPTION_LISTEN_SOCKET,
-        http->listener, MHD_OPTION_NOTIFY_COMPLETED, completed, loop, MHD_OPTION_NOTIFY_CONNECTION, connected, loop,
+        flags, 0, inf_connections_accept, http->connections, take, loop, MHD_OPTION_NOTIFY_CONNECTION,
+        inf_connections_notify, http->connections, MHD_OPTION_EXTERNAL_LOGGER, library_says, NULL,
+        MHD_OPTION_LISTEN_SOCKET, http->listener, MHD_OPTION_NOTIFY_COMPLETED, completed, loop,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_LIMIT, connections,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, tls ? MHD_OPTION_HTTPS_CERT_CALLBACK2 : MHD_OPTION_END,
         inf_tls_callback(), MHD_OPTION_HTTPS_PRIORITIES, INF_TLS_PRIORITIES, MHD_OPTION_END);
@@ -528,15 +611,20 @@ int inf_http_listen(inf_http **out, inf_receiver *receiver, const inf_serve_opti
         free(http);
         return failed;
     }
-    int rc = 0;
     *out = http;
     receiver->http = http;
     unsigned threads = thread_count(options);
     unsigned connections = options->connections > 0 ? (unsigned)options->connections : DEFAULT_CONNECTIONS;
+    http->connections = inf_connections_new(connections);
+    http->rate = inf_rate_new();
+    int rc = http->connections && http->rate ? 0 : INF_ENOMEM;
+    if (rc == 0)
+        inf_http_limit(http, options);
     for (unsigned i = 0; rc == 0 && i < threads; i++)
         rc = start_loop(http, connections > threads ? (connections + threads - 1) / threads : 1);
     if (rc < 0)
-        snprintf(message, size, "the HTTP server cannot be started: %s", strerror(errno));
+        snprintf(message, size, "the HTTP server cannot be started: %s",
+                 rc == INF_ENOMEM ? "out of memory" : strerror(errno));
     return rc;
 }
 
@@ -569,6 +657,8 @@ void inf_http_stop(inf_http *http)
         inf_body_reader_free(reader);
         free(reader);
     }
+    inf_connections_free(http->connections);
+    inf_rate_free(http->rate);
     pthread_mutex_destroy(&http->lock);
     free(http);
 }

@@ -97,6 +97,7 @@ struct inf_os inf_os = {
     .connect = real_connect,
     .getsockname = real_getsockname,
     .send = send,
+    .shutdown = shutdown,
     .recv = recv,
     .poll = poll,
     .eventfd = eventfd,

@@ -65,6 +65,7 @@ struct inf_os {
     int (*getsockname)(int fd, struct sockaddr *address, socklen_t *length);
     ssize_t (*send)(int fd, const void *data, size_t length, int flags);
     ssize_t (*recv)(int fd, void *data, size_t length, int flags);
+    int (*shutdown)(int fd, int how);
     int (*poll)(struct pollfd *fds, nfds_t count, int timeout_ms);
     int (*eventfd)(unsigned initial, int flags);
     int (*pipe2)(int fds[2], int flags);

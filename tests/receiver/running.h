@@ -137,9 +137,10 @@ static inline answer get(struct running *r, const char *path)
 #define check_answer(a, expected, text)                                                                                \
     do {                                                                                                               \
         const char *check_text_ = (text);                                                                              \
-        if ((a).status != (expected) || (check_text_ && !strstr((a).body, check_text_)))                               \
-            fail_msg("expected %d with \"%s\", got %d: %s", (expected), check_text_ ? check_text_ : "", (a).status,    \
-                     (a).body ? (a).body : "(nothing)");                                                               \
+        const answer check_a_ = (a);                                                                                   \
+        if (check_a_.status != (expected) || (check_text_ && !strstr(check_a_.body, check_text_)))                     \
+            fail_msg("expected %d with \"%s\", got %d: %s", (expected), check_text_ ? check_text_ : "",                \
+                     check_a_.status, check_a_.body ? check_a_.body : "(nothing)");                                    \
     } while (0)
 
 static inline long stored(const struct running *r)
