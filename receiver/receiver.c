@@ -303,6 +303,7 @@ void inf_receiver_stop(inf_receiver *r)
     inf_intake_close(r->intake, (int)atomic_load(&r->shutdown_s) * 1000);
     inf_upkeep_stop(r->upkeep);
     inf_hub_close(r->hub);
+    inf_workers_close(r->workers);
     inf_slow_close(r->slow);
     inf_exports_close(r->exports);
     inf_keys_close(r->keys);

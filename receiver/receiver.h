@@ -86,6 +86,9 @@ struct inf_request;
 int inf_workers_start(inf_workers **out, inf_receiver *receiver);
 /* 0, or INF_EFULL, INF_ECLOSED: not taken. */
 int inf_workers_submit(inf_workers *workers, struct inf_request *request);
+/* Works off what waits, then takes nothing more. NULL is allowed. */
 void inf_workers_stop(inf_workers *workers);
+/* Once the HTTP server has ended, whose threads may still submit. NULL is allowed. */
+void inf_workers_close(inf_workers *workers);
 
 #endif

@@ -65,7 +65,7 @@ int inf_workers_start(inf_workers **out, inf_receiver *receiver)
             w->running++;
     }
     if (rc < 0) {
-        inf_workers_stop(w);
+        inf_workers_close(w);
         w = NULL;
     }
     *out = w;
@@ -97,6 +97,14 @@ void inf_workers_stop(inf_workers *w)
     pthread_mutex_unlock(&w->lock);
     for (int i = 0; i < w->running; i++)
         pthread_join(w->threads[i], NULL);
+    w->running = 0;
+}
+
+void inf_workers_close(inf_workers *w)
+{
+    if (!w)
+        return;
+    inf_workers_stop(w);
     for (int i = 0; i < THREADS; i++)
         inf_store_close(w->own[i].store);
     pthread_cond_destroy(&w->work);
