@@ -1,4 +1,6 @@
 /* See sketch.h. */
+#include <stdbool.h>
+
 #include "store/sketch.h"
 
 unsigned inf_sketch_index(uint64_t ns)
@@ -63,6 +65,40 @@ size_t inf_sketch_write(const uint32_t counts[INF_SKETCH_BUCKETS], uint8_t out[I
         last = i;
     }
     return (size_t)(at - out);
+}
+
+size_t inf_sketch_merge(const void *sparse, size_t length, const inf_sketch_change *changes, size_t count,
+                        uint8_t out[INF_SKETCH_MAX])
+{
+    const uint8_t *at = sparse;
+    const uint8_t *end = at ? at + length : NULL;
+    uint8_t *to = out;
+    uint64_t old = 0, step = 0, old_count = 0;
+    unsigned last = 0;
+    bool have = false, over = at == NULL;
+    for (size_t i = 0;;) {
+        if (!have && !over) {
+            over = at >= end || !(at = read_varint(at, end, &step)) || !(at = read_varint(at, end, &old_count));
+            old += over ? 0 : step;
+            over = over || old >= INF_SKETCH_BUCKETS;
+            have = !over;
+        }
+        if (!have && i == count)
+            return (size_t)(to - out);
+        unsigned index = have && (i == count || old <= changes[i].bucket) ? (unsigned)old : changes[i].bucket;
+        int64_t sum = 0;
+        if (have && old == index) {
+            sum = (int64_t)old_count;
+            have = false;
+        }
+        for (; i < count && changes[i].bucket == index; i++)
+            sum += changes[i].by;
+        if (sum <= 0 || index >= INF_SKETCH_BUCKETS)
+            continue;
+        to = write_varint(to, index - last);
+        to = write_varint(to, sum > UINT32_MAX ? UINT32_MAX : (uint64_t)sum);
+        last = index;
+    }
 }
 
 uint64_t inf_sketch_quantile(const uint32_t counts[INF_SKETCH_BUCKETS], double q)

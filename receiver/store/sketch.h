@@ -19,6 +19,15 @@ uint64_t inf_sketch_value(unsigned index);
 void inf_sketch_read(const void *sparse, size_t length, uint32_t counts[INF_SKETCH_BUCKETS]);
 /* The sparse form; returns its length. */
 size_t inf_sketch_write(const uint32_t counts[INF_SKETCH_BUCKETS], uint8_t out[INF_SKETCH_MAX]);
+/* A bucket's count changes by so much. */
+typedef struct inf_sketch_change {
+    uint32_t bucket;
+    int32_t by;
+} inf_sketch_change;
+/* The sparse form with changes, which are in the order of their buckets (one may come several times), into `out`;
+ * returns its length. */
+size_t inf_sketch_merge(const void *sparse, size_t length, const inf_sketch_change *changes, size_t count,
+                        uint8_t out[INF_SKETCH_MAX]);
 /* The duration that a share of `q` (0 to 1) of all does not exceed; 0 when there are none. */
 uint64_t inf_sketch_quantile(const uint32_t counts[INF_SKETCH_BUCKETS], double q);
 

@@ -136,7 +136,9 @@ static int set_up(inf_store *store)
     int code = sqlite3_exec(store->db, pragmas, NULL, NULL, NULL);
     if (code != SQLITE_OK)
         return inf_sqlite_error(store, code);
-    int rc = inf_sqlite_migrate(store);
+    int rc = inf_sqlite_register_words(store);
+    if (rc == 0)
+        rc = inf_sqlite_migrate(store);
     if (rc < 0)
         return rc;
     if (store->read_only && (code = sqlite3_exec(store->db, "PRAGMA query_only = ON", NULL, NULL, NULL)) != SQLITE_OK)

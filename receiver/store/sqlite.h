@@ -49,11 +49,12 @@
     X(LABEL_TEXT, "SELECT text FROM labels WHERE id = ?1")                                                             \
     X(ROLLUP_GET, "SELECT traces, errors, interrupted, llm_calls, prompt_tokens, completion_tokens, cached_tokens, "   \
                   "cache_write_tokens, reasoning_tokens, cost_nano_usd, longest_ns, sketch FROM rollups "              \
-                  "WHERE width = ?1 AND bucket = ?2 AND agent_id = ?3 AND name = ?4 AND model = ?5")                   \
-    X(ROLLUP_PUT, "INSERT OR REPLACE INTO rollups(width, bucket, agent_id, name, model, traces, errors, interrupted, " \
-                  "llm_calls, prompt_tokens, completion_tokens, cached_tokens, cache_write_tokens, reasoning_tokens, " \
-                  "cost_nano_usd, longest_ns, sketch) "                                                                \
-                  "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)")                                \
+                  "WHERE series = ?6 AND width = ?1 AND bucket = ?2 AND agent_id = ?3 AND name = ?4 AND model = ?5")   \
+    X(ROLLUP_PUT,                                                                                                      \
+      "INSERT OR REPLACE INTO rollups(series, width, bucket, agent_id, name, model, traces, errors, interrupted, "     \
+      "llm_calls, prompt_tokens, completion_tokens, cached_tokens, cache_write_tokens, reasoning_tokens, "             \
+      "cost_nano_usd, longest_ns, sketch) "                                                                            \
+      "VALUES(?18,?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)")                                        \
     X(FACET_ADD, "INSERT INTO facets(field, value, agent_id, traces) VALUES(?1, ?2, ?3, ?4) "                          \
                  "ON CONFLICT DO UPDATE SET traces = traces + excluded.traces")                                        \
     X(FACET_CLEAN, "DELETE FROM facets WHERE field = ?1 AND value = ?2 AND agent_id = ?3 AND traces <= 0")             \
@@ -127,6 +128,9 @@ int inf_sqlite_walk(inf_store *store, sqlite3_stmt *statement, int limit, inf_st
 /* What a reader typed as an FTS5 query: every word quoted, all of them required (sqlite_search.c). 0: no words in it.
  */
 size_t inf_search_query(const char *text, char *out, size_t size);
+/* The tokenizer of the index of words (sqlite_words.c), which every connection needs. */
+int inf_sqlite_register_words(inf_store *store);
+
 /* A trace that has ended, in the index of words. Removing needs what was there when it was added. */
 int inf_sqlite_words_add(inf_store *store, uint64_t sequence, const inf_summary *m, const void *body, size_t length);
 int inf_sqlite_words_remove(inf_store *store, uint64_t sequence, const inf_summary *m, const void *body, size_t length);

@@ -73,17 +73,20 @@ static const char *const migrations[] = {
     "CREATE TABLE tags(tag TEXT NOT NULL, started_ns INTEGER NOT NULL, id BLOB NOT NULL, seq INTEGER NOT NULL,"
     "  PRIMARY KEY(tag, started_ns, id)) WITHOUT ROWID;"
     "CREATE VIRTUAL TABLE words USING fts5(text, content='', detail=none, columnsize=0,"
-    "  tokenize='unicode61 remove_diacritics 2');",
+    "  tokenize='words');"
+    /* Segments are merged when eight of a size have come together: half the writing of four. */
+    "INSERT INTO words(words, rank) VALUES('automerge', 8);",
 
     /* Sums beside the traces (tally.h). */
     "CREATE TABLE labels(id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);"
-    "CREATE TABLE rollups(width INTEGER NOT NULL, bucket INTEGER NOT NULL, agent_id BLOB NOT NULL, name INTEGER NOT "
+    "CREATE TABLE rollups(series INTEGER NOT NULL, width INTEGER NOT NULL, bucket INTEGER NOT NULL, agent_id BLOB NOT "
+    "NULL, name INTEGER NOT "
     "NULL,"
     "  model INTEGER NOT NULL, traces INTEGER NOT NULL, errors INTEGER NOT NULL, interrupted INTEGER NOT NULL,"
     "  llm_calls INTEGER NOT NULL, prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL,"
     "  cached_tokens INTEGER NOT NULL, cache_write_tokens INTEGER NOT NULL, reasoning_tokens INTEGER NOT NULL,"
     "  cost_nano_usd INTEGER NOT NULL, longest_ns INTEGER NOT NULL, sketch BLOB NOT NULL,"
-    "  PRIMARY KEY(width, bucket, agent_id, name, model)) WITHOUT ROWID;"
+    "  PRIMARY KEY(series, width, bucket, agent_id, name, model)) WITHOUT ROWID;"
     "CREATE TABLE facets(field INTEGER NOT NULL, value TEXT NOT NULL, agent_id BLOB NOT NULL, traces INTEGER NOT NULL,"
     "  PRIMARY KEY(field, value, agent_id)) WITHOUT ROWID;"
     "CREATE TABLE sessions(session_id TEXT NOT NULL, agent_id BLOB NOT NULL, user_id TEXT, traces INTEGER NOT NULL,"

@@ -31,6 +31,7 @@ struct sums {
 struct reading {
     inf_store *store;
     const inf_store_filter *filter;
+    enum inf_series series;
     int64_t name, model; /* labels; 0: any */
     struct piece pieces[PIECES_MAX];
     int piece_count;
@@ -60,13 +61,27 @@ static void cover(struct reading *r, int64_t start, int64_t end, int level)
     }
 }
 
+/* What is asked about: agents, names, models, or more than one of them. */
+static enum inf_series series_for(const inf_store_filter *f, enum inf_store_group group)
+{
+    bool agent = f->agent_id || group == INF_GROUP_AGENT;
+    bool name = f->name || group == INF_GROUP_NAME;
+    bool model = f->model || group == INF_GROUP_MODEL;
+    return agent + name + model > 1 ? INF_SERIES_EACH
+           : agent                  ? INF_SERIES_AGENT
+           : name                   ? INF_SERIES_NAME
+           : model                  ? INF_SERIES_MODEL
+                                    : INF_SERIES_ALL;
+}
+
 /* 1: go on; 0: nothing can be there; negative. */
-static int begin(struct reading *r, inf_store *store, const inf_store_filter *f, uint64_t interval_ns)
+static int begin(struct reading *r, inf_store *store, const inf_store_filter *f, uint64_t interval_ns,
+                 enum inf_store_group group)
 {
     if (f->status >= 0 || f->tag || f->session_id || f->user_id || f->parent_id || f->min_duration_ns ||
         f->max_duration_ns || f->text || interval_ns % MINUTE_NS)
         return INF_EINVAL;
-    *r = (struct reading){.store = store, .filter = f};
+    *r = (struct reading){.store = store, .filter = f, .series = series_for(f, group)};
     r->name = f->name ? inf_label_find(store, f->name) : 0;
     r->model = f->model ? inf_label_find(store, f->model) : 0;
     if (r->name < 0 || r->model < 0)
@@ -90,7 +105,8 @@ static int scan(const struct reading *r, const struct piece *piece, const char *
     const inf_store_filter *f = r->filter;
     char sql[512];
     snprintf(sql, sizeof sql,
-             "SELECT %s FROM rollups WHERE width = ?1 AND bucket >= ?2 AND bucket < ?3%s%s%s ORDER BY width, bucket",
+             "SELECT %s FROM rollups WHERE series = ?7 AND width = ?1 AND bucket >= ?2 AND bucket < ?3%s%s%s ORDER BY "
+             "bucket",
              columns, f->agent_id ? " AND agent_id = ?4" : "", r->name ? " AND name = ?5" : "",
              r->model ? " AND model = ?6" : "");
     sqlite3_stmt *s;
@@ -104,6 +120,7 @@ static int scan(const struct reading *r, const struct piece *piece, const char *
         sqlite3_bind_blob(s, 4, f->agent_id, 16, SQLITE_STATIC);
     sqlite3_bind_int64(s, 5, r->name);
     sqlite3_bind_int64(s, 6, r->model);
+    sqlite3_bind_int64(s, 7, r->series);
     int step;
     while (rc == 0 && (step = sqlite3_step(s)) != SQLITE_DONE)
         rc = step == SQLITE_ROW ? each(context, s) : inf_sqlite_error(r->store, step);
@@ -341,7 +358,7 @@ int inf_store_stats(inf_store *store, const inf_store_filter *filter, uint64_t i
                     int limit, int (*row)(void *context, const inf_stats_row *stats), void *context)
 {
     struct reading r;
-    int rc = begin(&r, store, filter, group == INF_GROUP_NONE ? interval_ns : 0);
+    int rc = begin(&r, store, filter, group == INF_GROUP_NONE ? interval_ns : 0, group);
     if (rc <= 0)
         return rc;
     return group == INF_GROUP_NONE ? stats_over_time(&r, interval_ns, row, context)

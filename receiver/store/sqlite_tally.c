@@ -43,14 +43,15 @@ struct inf_tally {
     struct label {
         char *text;
         int64_t number;
-    } labels[LABEL_SLOTS]; /* a cache: what does not fit is looked up */
-    uint32_t counts[INF_SKETCH_BUCKETS];
+    } labels[LABEL_SLOTS];      /* a cache: what does not fit is looked up */
+    inf_sketch_change *changes; /* of one bucket */
+    size_t change_capacity;
     uint8_t sketch[INF_SKETCH_MAX];
 };
 
 /* The bytes of a rollup's key. */
 struct rollup_key {
-    int64_t minute, name, model;
+    int64_t series, width, bucket, name, model;
     uint8_t agent_id[16];
 };
 
@@ -79,6 +80,7 @@ void inf_tally_free(inf_tally *t)
     free(t->entries);
     free(t->slots);
     free(t->samples);
+    free(t->changes);
     inf_buf_free(&t->bytes);
     free(t);
 }
@@ -255,19 +257,25 @@ static int64_t label_of(inf_store *store, const char *text, int *rc)
 
 static int tally_rollup(inf_store *store, const inf_summary *m, int sign)
 {
-    inf_tally *t = store->tally;
-    struct rollup_key key = {.minute = (int64_t)(m->started_ns / MINUTE_NS)};
     int rc = 0;
-    key.name = label_of(store, m->name ? m->name : "", &rc);
-    key.model = label_of(store, m->model, &rc);
-    if (rc < 0)
-        return rc;
-    memcpy(key.agent_id, m->agent_id, 16);
-    struct entry *e = entry_of(t, ROLLUP, &key, sizeof key);
-    if (!e || !add_sample(t, e, m->duration_ns, sign))
-        return INF_ENOMEM;
-    add_sums(e, m, sign);
-    return 0;
+    int64_t minute = (int64_t)(m->started_ns / MINUTE_NS);
+    int64_t name = label_of(store, m->name ? m->name : "", &rc);
+    int64_t model = label_of(store, m->model, &rc);
+    for (int i = 0; rc == 0 && i < INF_SERIES_COUNT * INF_ROLLUP_LEVELS; i++) {
+        enum inf_series series = (enum inf_series)(i / INF_ROLLUP_LEVELS);
+        bool each = series == INF_SERIES_EACH;
+        struct rollup_key key = {.series = series, .width = inf_rollup_minutes[i % INF_ROLLUP_LEVELS]};
+        key.bucket = minute / key.width * key.width;
+        key.name = each || series == INF_SERIES_NAME ? name : INF_LABEL_ANY;
+        key.model = each || series == INF_SERIES_MODEL ? model : INF_LABEL_ANY;
+        if (each || series == INF_SERIES_AGENT)
+            memcpy(key.agent_id, m->agent_id, 16);
+        struct entry *e = entry_of(store->tally, ROLLUP, &key, sizeof key);
+        if (!e || !add_sample(store->tally, e, m->duration_ns, sign))
+            return INF_ENOMEM;
+        add_sums(e, m, sign);
+    }
+    return rc;
 }
 
 static int tally_facet(inf_tally *t, const inf_summary *m, int sign, enum inf_store_field field, const char *value,
@@ -336,65 +344,77 @@ int inf_tally_trace(inf_store *store, const inf_summary *m, int sign, bool forge
 
 /* ---- writing ---- */
 
-static int write_bucket(inf_store *store, const struct entry *e, const struct rollup_key *key, int64_t width)
+static int by_bucket(const void *a, const void *b)
 {
-    inf_tally *t = store->tally;
-    int64_t sums[SUMS];
-    int64_t longest = (int64_t)(e->longest_ns > INT64_MAX ? INT64_MAX : e->longest_ns);
-    memcpy(sums, e->sums, sizeof sums);
-    memset(t->counts, 0, sizeof t->counts);
-    sqlite3_stmt *s = inf_sqlite_statement(store, INF_STMT_ROLLUP_GET);
-    if (!s)
-        return INF_EIO;
-    int64_t bucket = key->minute / width * width;
-    sqlite3_bind_int64(s, 1, width);
-    sqlite3_bind_int64(s, 2, bucket);
-    sqlite3_bind_blob(s, 3, key->agent_id, 16, SQLITE_STATIC);
-    sqlite3_bind_int64(s, 4, key->name);
-    sqlite3_bind_int64(s, 5, key->model);
-    int step = sqlite3_step(s);
-    if (step == SQLITE_ROW) {
-        for (int i = 0; i < SUMS; i++)
-            sums[i] += sqlite3_column_int64(s, i);
-        if (sqlite3_column_int64(s, SUMS) > longest)
-            longest = sqlite3_column_int64(s, SUMS);
-        inf_sketch_read(sqlite3_column_blob(s, SUMS + 1), (size_t)sqlite3_column_bytes(s, SUMS + 1), t->counts);
-    }
-    int rc = step == SQLITE_ROW || step == SQLITE_DONE ? 0 : inf_sqlite_error(store, step);
-    sqlite3_reset(s);
-    if (rc < 0)
-        return rc;
+    const inf_sketch_change *x = a, *y = b;
+    return x->bucket < y->bucket ? -1 : x->bucket > y->bucket;
+}
+
+/* The entry's durations in the order of their buckets, in t->changes; negative without memory. */
+static int64_t sort_samples(inf_tally *t, const struct entry *e)
+{
+    size_t count = 0;
     for (uint32_t i = e->samples; i != NONE; i = t->samples[i].next) {
+        if (count == t->change_capacity) {
+            size_t capacity = count ? 2 * count : 1024;
+            inf_sketch_change *changes = realloc(t->changes, capacity * sizeof *changes);
+            if (!changes)
+                return INF_ENOMEM;
+            t->changes = changes;
+            t->change_capacity = capacity;
+        }
         int32_t index = t->samples[i].index;
-        if (index >= 0)
-            t->counts[index]++;
-        else if (t->counts[~index] > 0)
-            t->counts[~index]--;
+        t->changes[count++] = (inf_sketch_change){(uint32_t)(index >= 0 ? index : ~index), index >= 0 ? 1 : -1};
     }
-    s = inf_sqlite_statement(store, INF_STMT_ROLLUP_PUT);
-    if (!s)
-        return INF_EIO;
-    sqlite3_bind_int64(s, 1, width);
-    sqlite3_bind_int64(s, 2, bucket);
-    sqlite3_bind_blob(s, 3, key->agent_id, 16, SQLITE_STATIC);
+    if (count > 1)
+        qsort(t->changes, count, sizeof *t->changes, by_bucket);
+    return (int64_t)count;
+}
+
+static void bind_rollup_key(sqlite3_stmt *s, const struct rollup_key *key, int series)
+{
+    sqlite3_bind_int64(s, 1, key->width);
+    sqlite3_bind_int64(s, 2, key->bucket);
+    sqlite3_bind_blob(s, 3, key->agent_id, 16, SQLITE_TRANSIENT);
     sqlite3_bind_int64(s, 4, key->name);
     sqlite3_bind_int64(s, 5, key->model);
-    for (int i = 0; i < SUMS; i++)
-        sqlite3_bind_int64(s, 6 + i, sums[i] > 0 ? sums[i] : 0);
-    sqlite3_bind_int64(s, 6 + SUMS, longest);
-    size_t length = inf_sketch_write(t->counts, t->sketch);
-    sqlite3_bind_blob(s, 7 + SUMS, t->sketch, (int)length, SQLITE_STATIC);
-    return inf_sqlite_finish(store, s);
+    sqlite3_bind_int64(s, series, key->series);
 }
 
 static int write_rollup(inf_store *store, const struct entry *e)
 {
+    inf_tally *t = store->tally;
     struct rollup_key key;
-    memcpy(&key, store->tally->bytes.data + e->key, sizeof key);
-    int rc = 0;
-    for (int i = 0; rc == 0 && i < INF_ROLLUP_LEVELS; i++)
-        rc = write_bucket(store, e, &key, inf_rollup_minutes[i]);
-    return rc;
+    int64_t sums[SUMS];
+    int64_t longest = (int64_t)(e->longest_ns > INT64_MAX ? INT64_MAX : e->longest_ns);
+    size_t length = 0;
+    int64_t changes = sort_samples(t, e);
+    memcpy(&key, t->bytes.data + e->key, sizeof key);
+    memcpy(sums, e->sums, sizeof sums);
+    sqlite3_stmt *s = inf_sqlite_statement(store, INF_STMT_ROLLUP_GET);
+    if (!s || changes < 0)
+        return changes < 0 ? (int)changes : INF_EIO;
+    bind_rollup_key(s, &key, 6);
+    int step = sqlite3_step(s);
+    bool there = step == SQLITE_ROW;
+    for (int i = 0; there && i < SUMS; i++)
+        sums[i] += sqlite3_column_int64(s, i);
+    if (there && sqlite3_column_int64(s, SUMS) > longest)
+        longest = sqlite3_column_int64(s, SUMS);
+    length =
+        inf_sketch_merge(there ? sqlite3_column_blob(s, SUMS + 1) : NULL,
+                         there ? (size_t)sqlite3_column_bytes(s, SUMS + 1) : 0, t->changes, (size_t)changes, t->sketch);
+    int rc = there || step == SQLITE_DONE ? 0 : inf_sqlite_error(store, step);
+    sqlite3_reset(s);
+    s = rc == 0 ? inf_sqlite_statement(store, INF_STMT_ROLLUP_PUT) : NULL;
+    if (!s)
+        return rc < 0 ? rc : INF_EIO;
+    bind_rollup_key(s, &key, 8 + SUMS);
+    for (int i = 0; i < SUMS; i++)
+        sqlite3_bind_int64(s, 6 + i, sums[i] > 0 ? sums[i] : 0);
+    sqlite3_bind_int64(s, 6 + SUMS, longest);
+    sqlite3_bind_blob(s, 7 + SUMS, t->sketch, (int)length, SQLITE_STATIC);
+    return inf_sqlite_finish(store, s);
 }
 
 static int write_facet(inf_store *store, const struct entry *e)

@@ -1,8 +1,10 @@
 /* Sums that are kept beside the traces, so that no dashboard and no filter's suggestion ever scans them:
  *
- *   rollups   by agent, name and model, for each minute, quarter of an hour, three hours and day: counts, tokens, cost
- * and a sketch of durations. Of traces that have ended; what retention deletes stays counted. facets    how many traces
- * have a name, model, tag or user, by agent sessions  a row a session and agent
+ * - rollups: in all, by agent, by name, by model, and by the three together; for each minute, quarter of an hour, three
+ *   hours and day: counts, tokens, cost and a sketch of durations. Of traces that have ended; what retention deletes
+ * stays counted.
+ * - facets: how many traces have a name, model, tag or user, by agent.
+ * - sessions: a row a session and agent.
  *
  * A transaction's changes are collected here in memory, one entry a key, and written once before it commits. Private to
  * receiver/store/; belongs to one handle. */
@@ -17,6 +19,18 @@ typedef struct inf_tally inf_tally;
 #define INF_LABELS_MAX 20000
 #define INF_LABEL_OTHER 0
 #define INF_LABEL_NONE (-1) /* a trace without a model */
+
+#define INF_LABEL_ANY (-2) /* in a series that does not tell them apart */
+
+/* A question is answered from the series with the fewest rows that can. */
+enum inf_series {
+    INF_SERIES_ALL,
+    INF_SERIES_AGENT,
+    INF_SERIES_NAME,
+    INF_SERIES_MODEL,
+    INF_SERIES_EACH,
+    INF_SERIES_COUNT
+};
 
 /* Widths of the rollups' buckets, in minutes, coarsest first. */
 #define INF_ROLLUP_LEVELS 4
