@@ -9,9 +9,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "infinium.h"
+#include "store/scores.h"
 #include "store/store.h"
 #include "upkeep.h"
 
+enum { SWEEP_ROWS = 1000 }; /* scores a look */
 enum { TICK_MS = 1000, PURGE_TICKS = 10, TRAIN_TICKS = 60, NICE = 10 };
 enum { PURGE_ROWS = 100, PURGE_STEPS = 500, PURGE_REST_MS = 5 }; /* a step keeps the drain waiting for some 20 ms */
 #define DAY_NS 86400000000000ull
@@ -23,6 +25,7 @@ struct inf_upkeep {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     bool stopping;
+    int64_t swept; /* as far as scores were looked at */
     inf_log_cause trouble;
 };
 
@@ -63,6 +66,16 @@ static int purge(inf_upkeep *u)
     return rc;
 }
 
+/* What belongs to nothing any more: sums that have grown too old, scores whose trace was deleted or never came. */
+static int sweep(inf_upkeep *u)
+{
+    uint64_t now = inf_unix_ns();
+    int rc = inf_store_purge_sums(u->store, now);
+    if (rc == 0)
+        rc = inf_store_scores_sweep(u->store, now > DAY_NS ? now - DAY_NS : 0, SWEEP_ROWS, &u->swept);
+    return rc < 0 ? rc : 0;
+}
+
 static void *run(void *context)
 {
     inf_upkeep *u = context;
@@ -72,6 +85,8 @@ static void *run(void *context)
         int rc = inf_store_checkpoint(u->store);
         if (rc == 0 && tick % PURGE_TICKS == 1)
             rc = purge(u);
+        if (rc == 0 && tick % PURGE_TICKS == 2)
+            rc = sweep(u);
         if (rc == 0 && tick % TRAIN_TICKS == 0)
             rc = inf_store_train(u->store);
         if (rc < 0 && rc != INF_ETIMEDOUT)

@@ -41,6 +41,33 @@ int inf_store_bytes(inf_store *store, int64_t *out)
     return rc;
 }
 
+/* Deletes sums of one width that are older than so many days: of each series the oldest buckets. */
+static int purge_width(inf_store *store, int64_t width, int64_t last_minute)
+{
+    sqlite3_stmt *s;
+    int rc = inf_sqlite_prepare(
+        store, &s,
+        "DELETE FROM rollups WHERE series = ?1 AND width = ?2 AND bucket < min(?3, (SELECT min(bucket) "
+        "FROM rollups WHERE series = ?1 AND width = ?2) + ?4)");
+    for (int series = 0; rc == 0 && series < INF_SERIES_COUNT; series++) {
+        sqlite3_bind_int(s, 1, series);
+        sqlite3_bind_int64(s, 2, width);
+        sqlite3_bind_int64(s, 3, last_minute);
+        sqlite3_bind_int64(s, 4, 60 * width);
+        rc = inf_sqlite_finish(store, s);
+    }
+    sqlite3_finalize(s);
+    return rc;
+}
+
+int inf_store_purge_sums(inf_store *store, uint64_t now_ns)
+{
+    enum { DAY_MINUTES = 1440, MINUTES_KEPT = 35, QUARTERS_KEPT = 400 };
+    int64_t now = (int64_t)(now_ns / 60000000000ull);
+    int rc = purge_width(store, inf_rollup_minutes[3], now - MINUTES_KEPT * DAY_MINUTES);
+    return rc < 0 ? rc : purge_width(store, inf_rollup_minutes[2], now - QUARTERS_KEPT * DAY_MINUTES);
+}
+
 /* The oldest traces' numbers. A batch is small, so it is read before anything is changed. */
 static int oldest(inf_store *store, uint64_t before_ns, int limit, uint64_t *sequences, int *count)
 {

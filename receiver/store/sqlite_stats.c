@@ -142,7 +142,7 @@ static void add_row(struct sums *sums, sqlite3_stmt *s)
                                &t->cached_tokens,    &t->cache_write_tokens,
                                &t->reasoning_tokens, &t->cost_nano_usd};
     for (int i = 0; i < 10; i++)
-        *fields[i] += sqlite3_column_int64(s, 4 + i);
+        *fields[i] = inf_add_clipped(*fields[i], sqlite3_column_int64(s, 4 + i));
     uint64_t longest = (uint64_t)sqlite3_column_int64(s, 14);
     if (longest > t->max_ns)
         t->max_ns = longest;

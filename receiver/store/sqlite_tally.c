@@ -185,7 +185,7 @@ static void add_sums(struct entry *e, const inf_summary *m, int sign)
                                 m->reasoning_tokens,
                                 m->cost_nano_usd > 0 ? m->cost_nano_usd : 0};
     for (int i = 0; i < SUMS; i++)
-        e->sums[i] += sign * sums[i];
+        e->sums[i] = inf_add_clipped(e->sums[i], sign * sums[i]);
     if (sign < 0)
         return;
     if (!e->first_ns || m->started_ns < e->first_ns)
@@ -398,7 +398,7 @@ static int write_rollup(inf_store *store, const struct entry *e)
     int step = sqlite3_step(s);
     bool there = step == SQLITE_ROW;
     for (int i = 0; there && i < SUMS; i++)
-        sums[i] += sqlite3_column_int64(s, i);
+        sums[i] = inf_add_clipped(sums[i], sqlite3_column_int64(s, i));
     if (there && sqlite3_column_int64(s, SUMS) > longest)
         longest = sqlite3_column_int64(s, SUMS);
     length =

@@ -188,6 +188,9 @@ int inf_store_values(inf_store *store, enum inf_store_field field, const char *p
  * `before_ns` (0: none), or any while the store takes more than `max_bytes` (0: no bound). *removed: how many; 0 once
  * nothing is left to do. The file does not shrink: what becomes free is used again, and not counted. */
 int inf_store_purge(inf_store *store, uint64_t before_ns, int64_t max_bytes, int max_rows, int *removed);
+/* The same for sums, which stay when their traces go: those a minute for 35 days, those a quarter of an hour for 400,
+ * coarser ones always. A step takes the oldest 60 buckets at most. */
+int inf_store_purge_sums(inf_store *store, uint64_t now_ns);
 /* Bytes of the database file that are in use. */
 int inf_store_bytes(inf_store *store, int64_t *out);
 /* Trains a dictionary for bodies when one is due, which is rarely; some seconds of work then, without holding up

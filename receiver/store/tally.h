@@ -36,6 +36,13 @@ enum inf_series {
 #define INF_ROLLUP_LEVELS 4
 extern const int64_t inf_rollup_minutes[INF_ROLLUP_LEVELS];
 
+/* Sums of nano-dollars and tokens stay where they end rather than turn over. */
+static inline int64_t inf_add_clipped(int64_t a, int64_t b)
+{
+    int64_t sum;
+    return __builtin_add_overflow(a, b, &sum) ? (a < 0 ? INT64_MIN : INT64_MAX) : sum;
+}
+
 void inf_tally_free(inf_tally *tally);
 
 /* A trace comes (`sign` 1) or goes (-1). `forget`: it goes because it is deleted, and stays in the rollups. */

@@ -131,7 +131,7 @@ struct checking {
     inf_store_filter filter;
     uint64_t interval;
     uint64_t last_ns;
-    int64_t traces;
+    int64_t traces, cost;
     int rows;
 };
 
@@ -189,6 +189,7 @@ static int add_traces(void *context, const inf_stats_row *row)
     struct checking *c = context;
     assert_true(!row->key || *row->key);
     c->traces += row->traces;
+    c->cost = row->cost_nano_usd;
     c->rows++;
     return 0;
 }
@@ -309,6 +310,43 @@ static void values_of_filters(void **state)
     inf_store_close(store);
 }
 
+/* Old minutes go step by step; coarser sums stay. */
+static void old_sums_go(void **state)
+{
+    inf_store *store = open_store(*state);
+    fill(store);
+    struct checking c = {.filter = INF_STORE_FILTER_INIT};
+    uint64_t later = START + UINT64_C(40) * 86400000000000; /* past 35 days for all of them */
+    assert_int_equal(inf_store_purge_sums(store, START + 4 * 1440 * MINUTE), 0);
+    assert_int_equal(inf_store_stats(store, &c.filter, MINUTE, INF_GROUP_NONE, 0, add_traces, &c), 0);
+    assert_int_equal(c.traces, ROWS);
+    for (int i = 0; i < 4 * 1440 / 60 + 2; i++)
+        assert_int_equal(inf_store_purge_sums(store, later), 0);
+    c = (struct checking){.filter = INF_STORE_FILTER_INIT};
+    assert_int_equal(inf_store_stats(store, &c.filter, MINUTE, INF_GROUP_NONE, 0, add_traces, &c), 0);
+    assert_int_equal(c.traces, 0);
+    assert_int_equal(inf_store_stats(store, &c.filter, 15 * MINUTE, INF_GROUP_NONE, 0, add_traces, &c), 0);
+    assert_int_equal(c.traces, ROWS);
+    inf_store_close(store);
+}
+
+/* Costs without end stay at the largest number. */
+static void sums_do_not_turn_over(void **state)
+{
+    inf_store *store = open_store(*state);
+    struct checking c = {.filter = INF_STORE_FILTER_INIT};
+    for (uint8_t i = 1; i <= 3; i++) {
+        inf_store_put p = {
+            .summary = {.name = "dear", .status = INF_STATUS_OK, .trace_id = {i}, .cost_nano_usd = INT64_MAX / 2},
+            .body = "{}",
+            .body_length = 2};
+        assert_int_equal(inf_store_put_traces(store, &p, 1), 0);
+    }
+    assert_int_equal(inf_store_stats(store, &c.filter, 0, INF_GROUP_NONE, 0, add_traces, &c), 0);
+    assert_int_equal(c.cost, INT64_MAX);
+    inf_store_close(store);
+}
+
 /* Sums of a transaction that failed are not written with the next one. */
 static void nothing_of_a_failed_batch_is_summed(void **state)
 {
@@ -376,6 +414,8 @@ int main(void)
         TEST(sessions_and_their_pages),
         TEST(values_of_filters),
         TEST(nothing_of_a_failed_batch_is_summed),
+        TEST(old_sums_go),
+        TEST(sums_do_not_turn_over),
         cmocka_unit_test(the_sketch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
