@@ -169,21 +169,28 @@ int inf_store_get(inf_store *store, const uint8_t trace_id[16], inf_summary *sum
     return rc;
 }
 
+/* Selects summaries; `which` is the condition, the order and the limit. */
+#define SUMMARIES(which) "SELECT " INF_SQLITE_SUMMARY_COLUMNS "FROM traces t " INF_SQLITE_AGENT which
+
+/* Hands out the rows of `s`, whose parameter `limit_at` is the limit, and finalizes it. */
+static int walk_all(inf_store *store, sqlite3_stmt *s, int limit_at, int limit, inf_store_row row, void *context)
+{
+    sqlite3_bind_int(s, limit_at, limit);
+    inf_summary last = {0};
+    bool more = false;
+    int rc = inf_sqlite_walk(store, s, limit, row, context, &last, &more);
+    sqlite3_finalize(s);
+    return rc;
+}
+
 int inf_store_changes(inf_store *store, uint64_t sequence, int limit, inf_store_row row, void *context)
 {
     sqlite3_stmt *s;
-    int rc = inf_sqlite_prepare(store, &s,
-                                "SELECT " INF_SQLITE_SUMMARY_COLUMNS "FROM traces t " INF_SQLITE_AGENT
-                                "WHERE t.seq > ?1 ORDER BY t.seq LIMIT ?2");
+    int rc = inf_sqlite_prepare(store, &s, SUMMARIES("WHERE t.seq > ?1 ORDER BY t.seq LIMIT ?2"));
     if (rc < 0)
         return rc;
     sqlite3_bind_int64(s, 1, sequence > INT64_MAX ? INT64_MAX : (sqlite3_int64)sequence);
-    sqlite3_bind_int(s, 2, limit);
-    inf_summary last = {0};
-    bool more = false;
-    rc = inf_sqlite_walk(store, s, limit, row, context, &last, &more);
-    sqlite3_finalize(s);
-    return rc;
+    return walk_all(store, s, 2, limit, row, context);
 }
 
 int inf_store_sequence(inf_store *store, uint64_t *out)
@@ -204,35 +211,21 @@ int inf_store_sequence(inf_store *store, uint64_t *out)
 int inf_store_children(inf_store *store, const uint8_t parent_id[16], int limit, inf_store_row row, void *context)
 {
     sqlite3_stmt *s;
-    int rc = inf_sqlite_prepare(store, &s,
-                                "SELECT " INF_SQLITE_SUMMARY_COLUMNS "FROM traces t " INF_SQLITE_AGENT
-                                "WHERE t.parent_id = ?1 ORDER BY t.started_ns, t.id LIMIT ?2");
+    int rc = inf_sqlite_prepare(store, &s, SUMMARIES("WHERE t.parent_id = ?1 ORDER BY t.started_ns, t.id LIMIT ?2"));
     if (rc < 0)
         return rc;
     sqlite3_bind_blob(s, 1, parent_id, 16, SQLITE_STATIC);
-    sqlite3_bind_int(s, 2, limit);
-    inf_summary last = {0};
-    bool more = false;
-    rc = inf_sqlite_walk(store, s, limit, row, context, &last, &more);
-    sqlite3_finalize(s);
-    return rc;
+    return walk_all(store, s, 2, limit, row, context);
 }
 
 int inf_store_find(inf_store *store, const uint8_t low[16], const uint8_t high[16], int limit, inf_store_row row,
                    void *context)
 {
     sqlite3_stmt *s;
-    int rc = inf_sqlite_prepare(store, &s,
-                                "SELECT " INF_SQLITE_SUMMARY_COLUMNS "FROM traces t " INF_SQLITE_AGENT
-                                "WHERE t.id BETWEEN ?1 AND ?2 ORDER BY t.id LIMIT ?3");
+    int rc = inf_sqlite_prepare(store, &s, SUMMARIES("WHERE t.id BETWEEN ?1 AND ?2 ORDER BY t.id LIMIT ?3"));
     if (rc < 0)
         return rc;
     sqlite3_bind_blob(s, 1, low, 16, SQLITE_STATIC);
     sqlite3_bind_blob(s, 2, high, 16, SQLITE_STATIC);
-    sqlite3_bind_int(s, 3, limit);
-    inf_summary last = {0};
-    bool more = false;
-    rc = inf_sqlite_walk(store, s, limit, row, context, &last, &more);
-    sqlite3_finalize(s);
-    return rc;
+    return walk_all(store, s, 3, limit, row, context);
 }
