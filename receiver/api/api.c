@@ -30,3 +30,25 @@ void inf_api_created(inf_request *r, const char *id_key, const char *id, const c
     r->status = MHD_HTTP_CREATED;
     inf_keys_refresh(r->receiver->keys);
 }
+
+inf_json_writer inf_api_page_begin(inf_request *r, const char *name)
+{
+    inf_intake_catch_up(r->receiver->intake);
+    inf_json_writer w = inf_json_writer_on(&r->answer);
+    inf_json_begin_object(&w);
+    inf_json_key(&w, name);
+    inf_json_begin_array(&w);
+    return w;
+}
+
+void inf_api_page_end(inf_request *r, const inf_worker *worker, inf_json_writer *w, const char *next, int rc)
+{
+    inf_json_end_array(w);
+    inf_json_key(w, "next_cursor");
+    inf_json_put_text(w, *next ? next : NULL);
+    inf_json_end_object(w);
+    if (rc == INF_EINVAL)
+        inf_request_refuse(r, MHD_HTTP_BAD_REQUEST, "cursor is none that this path has given");
+    else if (rc < 0)
+        inf_api_store_failed(r, worker, rc);
+}

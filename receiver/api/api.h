@@ -15,4 +15,11 @@ void inf_api_put_time(inf_json_writer *writer, const char *key, uint64_t ns);
 void inf_api_created(inf_request *request, const char *id_key, const char *id, const char *secret_key,
                      const char *secret);
 
+/* {"<name>": [ at the front of the answer, once what was acknowledged before is in the store (or a second is over). */
+inf_json_writer inf_api_page_begin(inf_request *request, const char *name);
+
+/* The end of such a page: where the next one begins ("" for nowhere), or, when `rc` is negative, why there is none. */
+void inf_api_page_end(inf_request *request, const inf_worker *worker, inf_json_writer *writer, const char *next,
+                      int rc);
+
 #endif

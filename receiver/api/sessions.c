@@ -54,18 +54,7 @@ void inf_api_sessions(inf_request *r, inf_worker *worker)
     };
     if (!INF_QUERY_READ(r, parameters) || !inf_query_settle(r, &q))
         return;
-    inf_intake_catch_up(r->receiver->intake);
-    inf_json_writer w = inf_json_writer_on(&r->answer);
-    inf_json_begin_object(&w);
-    inf_json_key(&w, "sessions");
-    inf_json_begin_array(&w);
+    inf_json_writer w = inf_api_page_begin(r, "sessions");
     int rc = inf_store_sessions(worker->store, &q.filter, write_row, &w, next);
-    inf_json_end_array(&w);
-    inf_json_key(&w, "next_cursor");
-    inf_json_put_text(&w, *next ? next : NULL);
-    inf_json_end_object(&w);
-    if (rc == INF_EINVAL)
-        inf_request_refuse(r, MHD_HTTP_BAD_REQUEST, "cursor is none that this path has given");
-    else if (rc < 0)
-        inf_api_store_failed(r, worker, rc);
+    inf_api_page_end(r, worker, &w, next, rc);
 }
