@@ -16,25 +16,10 @@ import os
 import platform
 import statistics
 import tempfile
-import time
+
+from cases import Clock, burst, burst_raising, large, raising, small, small_async, ten_kilobytes, ten_megabytes
 
 BUDGETS = {"sync": 500, "async": 800, "nested": 1000, "raising": 3000, "10 KB dict": 5000, "10 MB list": 15000}
-
-
-def small(a, b=2):
-    return "hello"
-
-
-async def small_async(a, b=2):
-    return "hello"
-
-
-def raising(a):
-    raise ValueError("boom")
-
-
-def large(a):
-    return a
 
 
 def bare_pair(a):
@@ -48,41 +33,6 @@ def traced_pair(trace):
         return inner(a)
 
     return outer
-
-
-class Clock:
-    """Wall and thread time of `calls` repetitions, per call."""
-
-    def __init__(self, calls):
-        self.calls = calls
-
-    def __enter__(self):
-        self.cpu = time.thread_time_ns()
-        self.wall = time.perf_counter_ns()
-        return self
-
-    def __exit__(self, *_):
-        self.wall = (time.perf_counter_ns() - self.wall) / self.calls
-        self.cpu = (time.thread_time_ns() - self.cpu) / self.calls
-
-
-def timed(function, argument, calls):
-    repeat = range(calls)
-    with Clock(calls) as clock:
-        for _ in repeat:
-            function(argument)
-    return clock
-
-
-def timed_raising(function, argument, calls):
-    repeat = range(calls)
-    with Clock(calls) as clock:
-        for _ in repeat:
-            try:
-                function(argument)
-            except ValueError:
-                pass
-    return clock
 
 
 def timed_async(function, argument, calls):
@@ -99,15 +49,13 @@ def timed_async(function, argument, calls):
 def cases():
     """(name, clock, bare function, what to decorate given trace(), argument, calls a round). All rounds together stay
     below the journal's limit, for nothing takes the traces away."""
-    ten_kilobytes = {f"key {i}": "v" * 90 for i in range(100)}
-    ten_megabytes = ["x" * 100] * 100_000
     return [
-        ("sync", timed, small, lambda trace: small, "abc", 20_000),
+        ("sync", burst, small, lambda trace: small, "abc", 20_000),
         ("async", timed_async, small_async, lambda trace: small_async, "abc", 20_000),
-        ("nested", timed, bare_pair, traced_pair, "abc", 10_000),
-        ("raising", timed_raising, raising, lambda trace: raising, "abc", 10_000),
-        ("10 KB dict", timed, large, lambda trace: large, ten_kilobytes, 1000),
-        ("10 MB list", timed, large, lambda trace: large, ten_megabytes, 1000),
+        ("nested", burst, bare_pair, traced_pair, "abc", 10_000),
+        ("raising", burst_raising, raising, lambda trace: raising, "abc", 10_000),
+        ("10 KB dict", burst, large, lambda trace: large, ten_kilobytes(), 1000),
+        ("10 MB list", burst, large, lambda trace: large, ten_megabytes(), 1000),
     ]
 
 

@@ -21,63 +21,26 @@ import signal
 import statistics
 import sys
 import time
+from pathlib import Path
 
 import implementations
+
+sys.path.append(str(Path(__file__).resolve().parent.parent))
+from cases import (  # noqa: E402
+    Clock,
+    burst,
+    burst_raising,
+    large,
+    raising,
+    small,
+    small_async,
+    ten_kilobytes,
+    ten_megabytes,
+)
 
 
 def token(number):
     return f"q{number:07d}z"
-
-
-def small(a, b=2):
-    return "hello"
-
-
-async def small_async(a, b=2):
-    return "hello"
-
-
-def raising(a):
-    raise ValueError("boom")
-
-
-def large(a):
-    return a
-
-
-class Clock:
-    """Wall time and the calling thread's processor time of `calls` calls, each in nanoseconds a call."""
-
-    def __init__(self, calls):
-        self.calls = calls
-
-    def __enter__(self):
-        self.cpu = time.thread_time_ns()
-        self.wall = time.perf_counter_ns()
-        return self
-
-    def __exit__(self, *_):
-        self.wall = (time.perf_counter_ns() - self.wall) / self.calls
-        self.cpu = (time.thread_time_ns() - self.cpu) / self.calls
-
-
-def burst(function, argument, calls):
-    repeat = range(calls)
-    with Clock(calls) as clock:
-        for _ in repeat:
-            function(argument)
-    return clock
-
-
-def burst_raising(function, argument, calls):
-    repeat = range(calls)
-    with Clock(calls) as clock:
-        for _ in repeat:
-            try:
-                function(argument)
-            except ValueError:
-                pass
-    return clock
 
 
 class Loop:
@@ -115,8 +78,8 @@ CASES = {  # name: (how to time it, bare function, what is decorated, argument)
     "async": (Loop(), small_async, lambda d: d("bench", small_async), lambda: token(2)),
     "nested": (burst, nested_bare, nested, lambda: token(3)),
     "raising": (burst_raising, raising, lambda d: d("bench", raising), lambda: token(4)),
-    "10 KB dict": (burst, large, lambda d: d("bench", large), lambda: {f"key {i}": "v" * 90 for i in range(100)}),
-    "10 MB list": (burst, large, lambda d: d("bench", large), lambda: ["x" * 100] * 100_000),
+    "10 KB dict": (burst, large, lambda d: d("bench", large), ten_kilobytes),
+    "10 MB list": (burst, large, lambda d: d("bench", large), ten_megabytes),
 }
 
 
