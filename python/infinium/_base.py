@@ -132,6 +132,8 @@ class BaseClient:
             from .utils import setup_logging
 
             setup_logging(log_level)
+        if not isinstance(user_agent, str) or not user_agent or any(c in user_agent for c in "\r\n\0"):
+            raise ValidationError("user_agent must be text on one line", field="user_agent")
         try:
             self._core = _core.Client(
                 agent_id=self.agent_id.strip(),

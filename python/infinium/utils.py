@@ -33,7 +33,7 @@ def validate_iso_datetime(datetime_str):
     from datetime import datetime
 
     text = datetime_str.strip()
-    if text[-1] in "zZ":
+    if text[-1] == "Z":
         text = text[:-1] + "+00:00"
     try:
         return 1900 <= datetime.fromisoformat(text).year <= 2100

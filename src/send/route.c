@@ -38,6 +38,7 @@
 #define SHOW_LOOK_NS 250000000u
 #define CARRY_AFTER_NS 2000000000u
 #define HURRY_EVERY_NS 1000000000u
+#define PARALLEL_BYTES 65536u /* of journal not yet read: from then on single traces go several at a time */
 #define READ_AGAIN_NS 100000000u
 #define READ_AT_ONCE 100000 /* records in one turn, so that other routes get theirs */
 
@@ -750,7 +751,9 @@ static bool start_requests(inf_route_state *s, inf_engine *engine, uint64_t now_
     show_running(s, now_ns);
     while (now_ns >= s->not_before_ns) {
         int flying = in_flight(s);
-        int most = !s->known || s->failing ? 1 : s->batch ? 2 : SLOTS;
+        /* Without batches traces arrive in the order in which they ended, unless many wait. */
+        bool many = s->own.tail > s->own.read && s->own.tail - s->own.read > PARALLEL_BYTES;
+        int most = !s->known || s->failing ? 1 : s->batch ? 2 : many ? SLOTS : 1;
         if (flying >= most)
             break;
         inf_slot *slot = next_slot(s, now_ns, &budget);

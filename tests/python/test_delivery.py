@@ -264,3 +264,23 @@ def test_control_c_ends_a_flush():
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=5)
     assert "KeyboardInterrupt" in err
+
+
+def test_traces_arrive_in_the_order_in_which_they_ended(server):
+    """Also where the server does not take batches, and is slow."""
+    server.answer = Answer(201, {"success": True}, delay=0.01)
+    with InfiniumClient(AGENT, SECRET, base_url=server.url + "/api/v1", enable_rate_limiting=False) as client:
+
+        @client.trace("inner")
+        def inner(i):
+            return i
+
+        @client.trace("outer")
+        def outer(i):
+            return inner(i)
+
+        for i in range(12):
+            outer(i)
+        assert client.flush(20)
+    names = [(body["name"], body["output_summary"]) for body in traces_of(server)]
+    assert names == [(name, str(i)) for i in range(12) for name in ("inner", "outer")]
