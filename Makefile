@@ -127,7 +127,7 @@ clean: ## remove everything that was built, the virtual environment too
 	rm -rf build $(VENV) .pytest_cache .hypothesis ui/node_modules ui/dist tests/browser/node_modules
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  Variables: PYTHON=python3.12, JOBS=4, SUITES='c python conformance e2e browser' (make test), DEMO_OPTIONS='--listen 127.0.0.1:8080' (make demo)"
 
 install-python: $(STAMPS)/wheel
