@@ -88,11 +88,12 @@ int inf_sqlite_end(inf_store *store, int rc)
         int committed = inf_sqlite_run(store, INF_STMT_COMMIT);
         rc = committed < 0 ? committed : rc;
     }
+    if (rc < 0)
+        inf_tally_drop(store); /* whoever rolled back: SQLite does it by itself on a full disk */
     if (rc < 0 && !sqlite3_get_autocommit(store->db)) {
         char why[sizeof store->message];
         memcpy(why, store->message, sizeof why);
         inf_sqlite_run(store, INF_STMT_ROLLBACK);
-        inf_tally_drop(store);
         memcpy(store->message, why, sizeof why);
     }
     return rc;

@@ -41,6 +41,7 @@
     X(BODY_GET, "SELECT encoding, length, body FROM bodies WHERE seq = ?1")                                            \
     X(ROW_GET, "SELECT " INF_SQLITE_SUMMARY_COLUMNS "FROM traces t " INF_SQLITE_AGENT "WHERE t.seq = ?1")              \
     X(TRACE_GET, "SELECT " INF_SQLITE_SUMMARY_COLUMNS "FROM traces t " INF_SQLITE_AGENT "WHERE t.id = ?1")             \
+    X(UNCOUNTED, "SELECT value FROM meta WHERE key = 'uncounted'")                                                     \
     X(WORDS_ADD, "INSERT INTO words(rowid, text) VALUES(?1, ?2)")                                                      \
     X(WORDS_REMOVE, "INSERT INTO words(words, rowid, text) VALUES('delete', ?1, ?2)")                                  \
     X(LABEL_GET, "SELECT id FROM labels WHERE text = ?1")                                                              \

@@ -149,20 +149,38 @@ static int delete_rows(inf_store *store, uint64_t sequence)
     return 0;
 }
 
+/* Up to this sequence number traces were stored before there were words and sums: none of theirs is to be taken out. */
+static int uncounted(inf_store *store, int64_t *sequence)
+{
+    sqlite3_stmt *s = inf_sqlite_statement(store, INF_STMT_UNCOUNTED);
+    if (!s)
+        return INF_EIO;
+    int step = sqlite3_step(s);
+    *sequence = step == SQLITE_ROW ? sqlite3_column_int64(s, 0) : 0;
+    sqlite3_reset(s);
+    return step == SQLITE_ROW || step == SQLITE_DONE ? 0 : inf_sqlite_error(store, step);
+}
+
 int inf_sqlite_row_remove(inf_store *store, uint64_t sequence, bool forget)
 {
     inf_summary m;
     char *body = NULL;
     size_t length = 0;
+    int64_t before = 0;
     int rc = inf_sqlite_row_get(store, sequence, &m);
-    if (rc == 0 && m.status != INF_STATUS_RUNNING)
+    if (rc == 0)
+        rc = uncounted(store, &before);
+    bool counted = (int64_t)sequence > before;
+    if (rc == 0 && counted && m.status != INF_STATUS_RUNNING)
         rc = inf_sqlite_body_get(store, sequence, &body, &length);
     if (rc == 0 && body)
         rc = inf_sqlite_words_remove(store, sequence, &m, body, length);
     free(body);
+    if (rc == INF_EBADMSG) /* damaged: its words stay, and lead to nothing; all else goes */
+        rc = 0;
     if (rc == 0)
         rc = inf_sqlite_each_tag(store, &m, remove_tag, sequence);
-    if (rc == 0)
+    if (rc == 0 && counted)
         rc = inf_tally_trace(store, &m, -1, forget);
     if (rc == 0)
         rc = delete_rows(store, sequence);

@@ -78,6 +78,7 @@ static const char *const migrations[] = {
     "INSERT INTO words(words, rank) VALUES('automerge', 8);",
 
     /* Sums beside the traces (tally.h). */
+    "INSERT INTO meta SELECT 'uncounted', value FROM meta WHERE key = 'sequence';"
     "CREATE TABLE labels(id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);"
     "CREATE TABLE rollups(series INTEGER NOT NULL, width INTEGER NOT NULL, bucket INTEGER NOT NULL, agent_id BLOB NOT "
     "NULL, name INTEGER NOT "

@@ -268,9 +268,10 @@ static void merge(struct groups *g)
 static int count_group(void *context, sqlite3_stmt *s)
 {
     struct groups *g = context;
-    if (g->count == g->capacity && g->count)
+    bool full = g->count == g->capacity;
+    if (full && g->count)
         merge(g);
-    if (g->count >= g->capacity / 2) {
+    if (full && g->count >= g->capacity / 2) {
         size_t capacity = g->capacity ? 2 * g->capacity : 256;
         if (capacity > 8 * KEYS_MAX)
             return INF_E2BIG;

@@ -402,6 +402,13 @@ static const char first_version[] =
     "  6000, 0, 6000, 0, 0, 0, NULL, NULL, NULL, NULL, NULL);"
     "INSERT INTO bodies VALUES(2, 0, 2, x'7b7d'); PRAGMA user_version = 1;";
 
+static int add_value(void *context, const char *value, int64_t traces)
+{
+    assert_string_equal(value, "open");
+    *(int64_t *)context += traces;
+    return 0;
+}
+
 static void a_store_of_the_first_version(void **state)
 {
     struct running *r = *state;
@@ -427,13 +434,25 @@ static void a_store_of_the_first_version(void **state)
     assert_null(m.session_id);
     free(body);
     /* the open one ends */
-    inf_store_put p = {
-        .summary = {.name = "open", .status = INF_STATUS_OK, .trace_id = {2}, .agent_id = {7}, .session_id = "s"},
-        .body = "{}",
-        .body_length = 2};
+    inf_store_put p = {.summary = {.name = "open",
+                                   .started_ns = 6000,
+                                   .status = INF_STATUS_OK,
+                                   .trace_id = {2},
+                                   .agent_id = {7},
+                                   .session_id = "s"},
+                       .body = "{}",
+                       .body_length = 2};
     assert_int_equal(inf_store_put_traces(store, &p, 1), 0);
     assert_false(p.duplicate);
     assert_int_equal(p.sequence, 3);
+    /* the old one is deleted: nothing that was never counted is taken out */
+    int removed;
+    assert_int_equal(inf_store_purge(store, 5500, 0, 10, &removed), 0);
+    assert_int_equal(removed, 1);
+    int64_t named = 0;
+    assert_int_equal(inf_store_values(store, INF_FIELD_NAME, NULL, NULL, 0, add_value, &named), 0);
+    assert_int_equal(named, 1);
+    assert_int_equal(inf_store_check(store, NULL, NULL), 0);
     inf_store_close(store);
 }
 

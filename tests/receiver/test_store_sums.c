@@ -4,6 +4,7 @@
 
 #include "receiver/running.h"
 #include "store/sketch.h"
+#include "store/sqlite.h"
 
 enum { ROWS = 1500 };
 #define MINUTE UINT64_C(60000000000)
@@ -310,6 +311,73 @@ static void values_of_filters(void **state)
     inf_store_close(store);
 }
 
+static int limit_pages(inf_store *store, int64_t pages)
+{
+    char sql[64];
+    snprintf(sql, sizeof sql, "PRAGMA max_page_count = %lld", (long long)pages);
+    return sqlite3_exec(store->db, sql, NULL, NULL, NULL);
+}
+
+/* A full disk: SQLite rolls back by itself, and the drain tries again. Each try counts nothing until one succeeds, and
+ * names that were new in it do not share a number with others. */
+static void a_full_disk_counts_nothing(void **state)
+{
+    inf_store *store = open_store(*state);
+    fill(store);
+    static char body[300000];
+    unsigned random = 1;
+    for (size_t i = 0; i < sizeof body - 1; i++) {
+        random = random * 1103515245u + 12345u;
+        body[i] = (char)('!' + random / 65536 % 90);
+    }
+    inf_store_put large[20];
+    for (uint8_t i = 0; i < 20; i++)
+        large[i] = (inf_store_put){
+            .summary = {.name = "New", .status = INF_STATUS_OK, .trace_id = {0xee, i, 0xff, 0xff}, .started_ns = START},
+            .body = body,
+            .body_length = sizeof body - 1};
+    int64_t bytes;
+    assert_int_equal(inf_store_bytes(store, &bytes), 0);
+    assert_int_equal(limit_pages(store, bytes / 4096 + 100), SQLITE_OK);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(inf_store_put_traces(store, large, 20), INF_ENOSPC);
+    assert_int_equal(limit_pages(store, 1000000), SQLITE_OK);
+    inf_store_put other = {
+        .summary = {.name = "Other", .status = INF_STATUS_OK, .trace_id = {0xef, 0, 0xff, 0xff}, .started_ns = START},
+        .body = "{}",
+        .body_length = 2};
+    assert_int_equal(inf_store_put_traces(store, &other, 1), 0);
+    assert_int_equal(inf_store_put_traces(store, large, 20), 0);
+    struct checking c = {.filter = INF_STORE_FILTER_INIT};
+    c.filter.name = "New";
+    assert_int_equal(inf_store_stats(store, &c.filter, 0, INF_GROUP_NONE, 0, add_traces, &c), 0);
+    assert_int_equal(c.traces, 20);
+    c = (struct checking){.filter = INF_STORE_FILTER_INIT};
+    c.filter.name = "Other";
+    assert_int_equal(inf_store_stats(store, &c.filter, 0, INF_GROUP_NONE, 0, add_traces, &c), 0);
+    assert_int_equal(c.traces, 1);
+    inf_store_close(store);
+}
+
+/* Far more rows than keys: groups are merged on the way. */
+static void groups_over_a_long_time(void **state)
+{
+    inf_store *store = open_store(*state);
+    static const char sql[] =
+        "INSERT INTO labels(id, text) SELECT value, 'n' || value FROM (WITH RECURSIVE c(value) AS (SELECT 1 UNION ALL "
+        "SELECT value + 1 FROM c WHERE value < 100) SELECT value FROM c);"
+        "WITH RECURSIVE c(value) AS (SELECT 0 UNION ALL SELECT value + 1 FROM c WHERE value < 79999) "
+        "INSERT INTO rollups SELECT 2, 1440, value / 100 * 1440, zeroblob(16), value % 100 + 1, -2, 1, 0, 0, 0, 0, 0, "
+        "0, 0, 0, "
+        "0, 5, x'' FROM c;";
+    assert_int_equal(sqlite3_exec(store->db, sql, NULL, NULL, NULL), SQLITE_OK);
+    struct checking c = {.filter = INF_STORE_FILTER_INIT};
+    assert_int_equal(inf_store_stats(store, &c.filter, 0, INF_GROUP_NAME, 0, add_traces, &c), 0);
+    assert_int_equal(c.rows, 100);
+    assert_int_equal(c.traces, 80000);
+    inf_store_close(store);
+}
+
 /* Old minutes go step by step; coarser sums stay. */
 static void old_sums_go(void **state)
 {
@@ -415,6 +483,8 @@ int main(void)
         TEST(values_of_filters),
         TEST(nothing_of_a_failed_batch_is_summed),
         TEST(old_sums_go),
+        TEST(a_full_disk_counts_nothing),
+        TEST(groups_over_a_long_time),
         TEST(sums_do_not_turn_over),
         cmocka_unit_test(the_sketch),
     };
