@@ -24,7 +24,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHON
 
 .DEFAULT_GOAL := build
-.PHONY: install schemathesis build deps deps-test deps-fuzz deps-bench demo test bench torture tsan fuzz clean help install-python conformance interop
+.PHONY: install schemathesis bench-receivers build deps deps-test deps-fuzz deps-bench demo test bench torture tsan fuzz clean help install-python conformance interop
 
 build: deps ## build the library, the infinium command and the C examples into build/release
 	@cmake -S . -B $(RELEASE) -G Ninja $(RELEASE_OPTIONS) >$(RELEASE).log 2>&1 || { cat $(RELEASE).log; exit 1; }

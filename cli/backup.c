@@ -59,7 +59,9 @@ int cmd_backup(int argc, char **argv)
         int error = inf_store_backup(store, file, isatty(2) ? show : NULL, &shown);
         if (shown.any)
             fputs("\r               \r", stderr);
-        if (error)
+        if (error == INF_EEXIST)
+            code = cli_error("%s exists already; choose another name, or remove it", file);
+        else if (error)
             code = cli_store_error(store, error, "the backup");
         else if (stat(file, &st) == 0)
             printf("%s: %.1f MiB\n", file, (double)st.st_size / (1024.0 * 1024));

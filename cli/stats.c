@@ -98,6 +98,8 @@ static int read_question(const cli_syntax *syntax, const char *by, int64_t minut
     if (group == CLI_COUNT(groups))
         return cli_usage_error(syntax->command, "no '--by %s'; there are time, name, model and agent", by);
     q->group = (enum inf_store_group)group;
+    if (minutes && q->group != INF_GROUP_NONE)
+        return cli_usage_error(syntax->command, "--interval belongs to --by time");
     q->limit = (int)(limit > 10000 ? 10000 : limit);
     if (!q->filter.to_ns)
         q->filter.to_ns = inf_unix_ns();
