@@ -84,7 +84,7 @@ static inline int http_more(connection *c)
 
 static inline const char *http_header(const answer *a, const char *name)
 {
-    static char value[4096];
+    static _Thread_local char value[4096]; /* a test may ask on several threads */
     size_t n = strlen(name);
     for (const char *line = strchr(a->head, '\n'); line; line = strchr(line + 1, '\n')) {
         if (strncasecmp(line + 1, name, n) == 0 && line[1 + n] == ':') {
