@@ -76,6 +76,7 @@
       "SELECT id, name, created_ns, revoked_ns IS NOT NULL, salt, hash, iterations, last_used_ns FROM agents "         \
       "ORDER BY created_ns, rowid")                                                                                    \
     X(DATA_VERSION, "PRAGMA data_version")                                                                             \
+    X(JUDGEMENT_DELETE, "DELETE FROM judgements WHERE trace_id = (SELECT id FROM traces WHERE seq = ?1)")              \
     X(TOKEN_ADD, "INSERT INTO tokens(digest, kind, expires_ns) VALUES(?1, ?2, ?3)")                                    \
     X(TOKEN_PURGE, "DELETE FROM tokens WHERE expires_ns <= ?1")                                                        \
     X(TOKEN_CHECK, "SELECT 1 FROM tokens WHERE digest = ?1 AND kind = ?2 AND expires_ns > ?3")                         \

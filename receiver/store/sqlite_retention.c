@@ -88,6 +88,16 @@ static int oldest(inf_store *store, uint64_t before_ns, int limit, uint64_t *seq
     return rc;
 }
 
+/* The judgement of a trace goes before the trace does. */
+static int remove_judgement(inf_store *store, uint64_t sequence)
+{
+    sqlite3_stmt *s = inf_sqlite_statement(store, INF_STMT_JUDGEMENT_DELETE);
+    if (!s)
+        return INF_EIO;
+    sqlite3_bind_int64(s, 1, (sqlite3_int64)sequence);
+    return inf_sqlite_finish(store, s);
+}
+
 static int remove_some(inf_store *store, uint64_t before_ns, int64_t max_bytes, int max_rows, int *removed)
 {
     enum { ROWS = 1000 };
@@ -98,8 +108,11 @@ static int remove_some(inf_store *store, uint64_t before_ns, int64_t max_bytes, 
     int rc = max_bytes > 0 ? inf_store_bytes(store, &bytes) : 0;
     if (rc == 0)
         rc = oldest(store, max_bytes > 0 && bytes > max_bytes ? UINT64_MAX : before_ns, limit, sequences, &count);
-    for (int i = 0; rc == 0 && i < count; i++)
-        rc = inf_sqlite_row_remove(store, sequences[i], true);
+    for (int i = 0; rc == 0 && i < count; i++) {
+        rc = remove_judgement(store, sequences[i]);
+        if (rc == 0)
+            rc = inf_sqlite_row_remove(store, sequences[i], true);
+    }
     *removed = count;
     return rc == 0 ? inf_tally_write(store) : rc;
 }

@@ -9,6 +9,7 @@
  * labels, rollups, facets, sessions: sums (tally.h).
  * agents    salted hashes only. A revoked agent stays: its traces keep their name.
  * tokens    digests of log-in links and sessions.
+ * judgements, judge_days: what a model thought of traces, which wait to be judged, and what that has used a day.
  * meta      'sequence': the last sequence number given.
  *
  * Steps are never edited once released, only added to. */
@@ -112,6 +113,14 @@ static const char *const migrations[] = {
     "CREATE TABLE scores("
     "  trace_id BLOB NOT NULL, agent_id BLOB NOT NULL, name TEXT NOT NULL, value REAL NOT NULL,"
     "  removed INTEGER NOT NULL, comment TEXT, created_ns INTEGER NOT NULL, UNIQUE(trace_id, agent_id, name));",
+    /* What a model thought of traces (judgements.h); state 0: still to be asked about. */
+    "CREATE TABLE judgements("
+    "  trace_id BLOB PRIMARY KEY, revision INTEGER NOT NULL, state INTEGER NOT NULL, attempts INTEGER NOT NULL,"
+    "  not_before_ns INTEGER NOT NULL, verdict INTEGER, score REAL, reason TEXT, error TEXT, model TEXT,"
+    "  judged_ns INTEGER, prompt_tokens INTEGER, completion_tokens INTEGER, cost_nano_usd INTEGER, latency_ns INTEGER)"
+    "  WITHOUT ROWID;"
+    "CREATE INDEX judgements_waiting ON judgements(revision) WHERE state = 0;"
+    "CREATE TABLE judge_days(day INTEGER PRIMARY KEY, calls INTEGER NOT NULL, nano_usd INTEGER NOT NULL);",
 };
 
 enum { NEWEST = sizeof migrations / sizeof migrations[0] };
