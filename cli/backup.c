@@ -28,46 +28,39 @@ static int show(void *context, int done, int total)
     return 0;
 }
 
+static int copy(void *context, inf_store *store, const char *dir)
+{
+    const char *file = context;
+    struct shown shown = {.last_ns = inf_mono_ns()};
+    struct stat st;
+    (void)dir;
+    int error = inf_store_backup(store, file, isatty(2) ? show : NULL, &shown);
+    if (shown.any)
+        fputs("\r               \r", stderr);
+    if (error == INF_EEXIST)
+        return cli_error("%s exists already; choose another name, or remove it", file);
+    if (error)
+        return cli_store_error(store, error, "the backup");
+    if (stat(file, &st) == 0)
+        printf("%s: %.1f MiB\n", file, (double)st.st_size / (1024.0 * 1024));
+    return CLI_DONE;
+}
+
 int cmd_backup(int argc, char **argv)
 {
     const char *data = NULL;
-    const cli_option options[] = {{"--data", CLI_TEXT, &data, "DIR", CLI_DATA_HELP, CLI_DATA_ENVIRONMENT}};
+    const cli_option options[] = {CLI_DATA_OPTION(&data)};
     const cli_syntax syntax = {
         .command = "infinium backup",
-        .arguments = "FILE",
         .about =
             "Copies the store, as it is at this moment, into the new FILE, while the receiver takes traces and\n"
             "shows them. To restore it: stop the receiver, move DIR/infinium.db, -wal and -shm away, copy FILE to\n"
             "DIR/infinium.db, start the receiver.",
         .examples = "  infinium backup /backup/infinium-$(date +%F).db\n",
-        .options = options,
-        .option_count = CLI_COUNT(options),
-        .least = 1,
-        .most = 1,
+        CLI_OPTIONS(options),
+        CLI_ONE("FILE"),
     };
     cli_arguments arguments;
     int code = cli_parse(&syntax, argc, argv, &arguments);
-    if (code >= 0)
-        return code;
-    inf_store *store;
-    char dir[CLI_PATH_SIZE];
-    struct shown shown = {.last_ns = inf_mono_ns()};
-    code = cli_open_store(&store, data, 0, true, dir);
-    if (code < 0) {
-        const char *file = arguments.values[0];
-        struct stat st;
-        int error = inf_store_backup(store, file, isatty(2) ? show : NULL, &shown);
-        if (shown.any)
-            fputs("\r               \r", stderr);
-        if (error == INF_EEXIST)
-            code = cli_error("%s exists already; choose another name, or remove it", file);
-        else if (error)
-            code = cli_store_error(store, error, "the backup");
-        else if (stat(file, &st) == 0)
-            printf("%s: %.1f MiB\n", file, (double)st.st_size / (1024.0 * 1024));
-        if (code < 0)
-            code = CLI_DONE;
-    }
-    inf_store_close(store);
-    return code;
+    return code >= 0 ? code : cli_with_store_caught_up(data, 0, copy, (void *)arguments.values[0]);
 }

@@ -10,6 +10,7 @@
 #include "base/id.h"
 #include "infinium.h"
 #include "options.h"
+#include "output.h"
 #include "serve.h"
 
 #define CATCH_UP_MS 10000
@@ -34,6 +35,8 @@ int cli_state_dir(const char *given, const char *what, char out[CLI_PATH_SIZE])
 
 int cli_store_error(inf_store *store, int error, const char *what)
 {
+    if (cli_printed() != 0)
+        return CLI_FAILED;
     const char *message = store ? inf_store_message(store) : "";
     if (*message)
         return cli_error("%s: %s (%s)", what, inf_strerror(error), message);
@@ -57,6 +60,27 @@ int cli_open_store(inf_store **out, const char *given, unsigned flags, bool catc
     if (error)
         fprintf(stderr, "warning: the newest traces may be missing: %s\n", inf_strerror(error));
     return -1;
+}
+
+static int with_store(const char *given, unsigned flags, bool catch_up, cli_store_work work, void *context)
+{
+    inf_store *store;
+    char dir[CLI_PATH_SIZE];
+    int code = cli_open_store(&store, given, flags, catch_up, dir);
+    if (code < 0)
+        code = work(context, store, dir);
+    inf_store_close(store);
+    return code;
+}
+
+int cli_with_store(const char *given, unsigned flags, cli_store_work work, void *context)
+{
+    return with_store(given, flags, false, work, context);
+}
+
+int cli_with_store_caught_up(const char *given, unsigned flags, cli_store_work work, void *context)
+{
+    return with_store(given, flags, true, work, context);
 }
 
 typedef struct found {

@@ -7,9 +7,12 @@
 
 #include "store/store.h"
 
-/* For option tables: {"--data", CLI_TEXT, &data, "DIR", CLI_DATA_HELP, CLI_DATA_ENVIRONMENT} */
-#define CLI_DATA_HELP "the receiver's data directory (default: ~/.local/state/infinium/data)"
-#define CLI_DATA_ENVIRONMENT "INFINIUM_DATA"
+/* For tables of options. */
+#define CLI_DATA_OPTION(value)                                                                                         \
+    {                                                                                                                  \
+        "--data", CLI_TEXT, value, "DIR", "the receiver's data directory (default: ~/.local/state/infinium/data)",     \
+            "INFINIUM_DATA"                                                                                            \
+    }
 
 #define CLI_PATH_SIZE 4096
 
@@ -21,13 +24,17 @@ int cli_state_dir(const char *given, const char *what, char out[CLI_PATH_SIZE]);
  * acknowledged before the call can be read afterwards. Returns -1 and *out, else an exit code after saying why. */
 int cli_open_store(inf_store **out, const char *given, unsigned flags, bool catch_up, char dir[CLI_PATH_SIZE]);
 
-/* Prints why a store function failed; returns CLI_FAILED. */
+/* The same around the work that needs it: opens, works, closes. `work` returns the exit code. */
+typedef int (*cli_store_work)(void *context, inf_store *store, const char *dir);
+int cli_with_store(const char *given, unsigned flags, cli_store_work work, void *context);
+int cli_with_store_caught_up(const char *given, unsigned flags, cli_store_work work, void *context);
+
+/* Prints why a store function failed; returns CLI_FAILED. Says nothing where it was standard output that took no more:
+ * main() does. */
 int cli_store_error(inf_store *store, int error, const char *what);
 
 /* Whatever was just changed about agents and keys is known to the receiver of `dir`, if one runs, when this returns. */
 void cli_wait_for_receiver(const char *dir);
-
-#define CLI_OVERLAP_HELP "how long the earlier one is good (default: 86400, a day)"
 
 /* A trace's id from 32 hexadecimal digits, a UUID or the beginning of either that only one trace has (4 digits or
  * more). Returns -1 and *out, else an exit code after saying why. */

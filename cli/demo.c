@@ -20,6 +20,7 @@
 #include "expected.h"
 #include "infinium.h"
 #include "options.h"
+#include "output.h"
 #include "rows.h"
 #include "samples.h"
 #include "serve.h"
@@ -91,7 +92,7 @@ static int start_receiver(demo *d, const char *address)
     if (snprintf(d->base_url, sizeof d->base_url, "%s/api/v1", url) >= (int)sizeof d->base_url)
         return cli_error("the receiver's address is too long");
     printf("listening on %s\n", url);
-    fflush(stdout);
+    cli_flush();
     error = inf_store_open(&d->store, d->dir, 0);
     if (!error)
         error = inf_store_sequence(d->store, &d->sequence);
@@ -138,7 +139,7 @@ static int64_t show_new(demo *d)
 {
     int64_t before = d->shown;
     int error = inf_store_changes(d->store, d->sequence, PAGE_ROWS, show_row, d);
-    fflush(stdout);
+    cli_flush();
     return error ? error : d->shown - before;
 }
 
@@ -146,7 +147,7 @@ static int run_program(demo *d, char **command)
 {
     cli_child child;
     printf("running %s%s\n", command[0], command[1] ? " ..." : "");
-    fflush(stdout);
+    cli_flush();
     int error = cli_child_start(&child, command);
     if (error)
         return cli_error("%s: %s", command[0], strerror(error));
@@ -178,7 +179,7 @@ static void wait_for_rest(demo *d, bool expects)
 static void serve_until_signal(demo *d)
 {
     printf("\nServing until Ctrl-C. In another terminal: infinium ls --data %s\n", d->dir);
-    fflush(stdout);
+    cli_flush();
     while (!ended) {
         show_new(d);
         struct timespec pause = {.tv_nsec = 4 * POLL_MS * 1000000L};
@@ -193,7 +194,7 @@ static int print_link(demo *d)
     if (error)
         return cli_store_error(d->store, error, "making a log-in link");
     printf("\nthe page: %s/login?token=%s\n", inf_receiver_url(d->receiver), token);
-    fflush(stdout);
+    cli_flush();
     return -1;
 }
 
@@ -252,8 +253,7 @@ int cmd_demo(int argc, char **argv)
             "link to the page. In a terminal it goes on serving until Ctrl-C.",
         .examples = "  infinium demo\n"
                     "  infinium demo --data ./traces -- python my_agent.py\n",
-        .options = options,
-        .option_count = CLI_COUNT(options),
+        CLI_OPTIONS(options),
         .takes_rest = true,
     };
     cli_arguments arguments;

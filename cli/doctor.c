@@ -50,20 +50,18 @@ int cmd_doctor(int argc, char **argv)
     const char *data = NULL;
     bool repair = false, json = false;
     const cli_option options[] = {
-        {"--data", CLI_TEXT, &data, "DIR", CLI_DATA_HELP, CLI_DATA_ENVIRONMENT},
+        CLI_DATA_OPTION(&data),
         {"--repair", CLI_FLAG, &repair, NULL,
          "put right what can be: modes, damaged tokens, traces left in the journal", NULL},
-        {"--json", CLI_FLAG, &json, NULL, "one JSON object", NULL},
+        CLI_JSON_OPTION(&json, "one JSON object"),
     };
     const cli_syntax syntax = {
         .command = "infinium doctor",
-        .arguments = "",
         .about = "Checks a receiver's data directory: who may read it, room on the disk, the journal, the store.\n"
                  "The exit code is 0 when nothing is wrong, or everything was repaired.",
         .examples = "  infinium doctor\n"
                     "  infinium doctor --data /var/lib/infinium --repair\n",
-        .options = options,
-        .option_count = CLI_COUNT(options),
+        CLI_OPTIONS(options),
     };
     cli_arguments arguments;
     char dir[CLI_PATH_SIZE];
@@ -88,6 +86,6 @@ int cmd_doctor(int argc, char **argv)
     int error = json ? cli_print_line(&out) : 0;
     inf_buf_free(&out);
     if (error)
-        return cli_error("printing: %s", inf_strerror(error));
+        return cli_store_error(NULL, error, "printing");
     return wrong ? CLI_FAILED : CLI_DONE;
 }

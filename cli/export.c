@@ -13,6 +13,7 @@
 #include "filter.h"
 #include "infinium.h"
 #include "options.h"
+#include "output.h"
 #include "progress.h"
 
 typedef struct target {
@@ -37,7 +38,7 @@ static int open_target(target *t, const char *path)
     int error = errno;
     if (fd >= 0)
         close(fd);
-    return cli_error("cannot write %s: %s", t->part, strerror(error));
+    return cli_error("cannot write %s: %s", t->path, strerror(error));
 }
 
 static int close_target(target *t, int code)
@@ -54,28 +55,58 @@ static int close_target(target *t, int code)
     return code;
 }
 
+/* Why nothing more goes into the target. Of standard output main() says it. */
+static int cannot_write(const target *t)
+{
+    if (t->path)
+        return cli_error("cannot write %s: %s", t->path, strerror(errno));
+    cli_printed();
+    return CLI_FAILED;
+}
+
 static int write_all(inf_dump *dump, target *t)
 {
     inf_buf text;
     inf_buf_init(&text, INF_DUMP_ENOUGH + INF_DUMP_LINE_MAX);
     cli_progress progress = cli_progress_begin("exported");
     int more;
-    int code = CLI_DONE;
+    bool written = true;
     do {
         inf_buf_reset(&text);
         more = inf_dump_some(dump, &text);
-        if (more < 0) {
-            cli_progress_end(&progress);
-            code = cli_store_error(dump->store, more, "reading the traces");
-        } else if (fwrite(text.data ? text.data : (const void *)"", 1, text.length, t->file) != text.length) {
-            cli_progress_end(&progress);
-            /* Nobody reads our output any more: nothing to say. */
-            code = t->path ? cli_error("cannot write %s: %s", t->part, strerror(errno)) : CLI_FAILED;
-        }
-        cli_progress_show(&progress, dump->written, text.length);
-    } while (more == 1 && code == CLI_DONE);
+        if (more >= 0)
+            written = fwrite(text.data ? text.data : (const void *)"", 1, text.length, t->file) == text.length;
+        if (written)
+            cli_progress_show(&progress, dump->written, text.length);
+    } while (more == 1 && written);
+    int error = errno;
     cli_progress_end(&progress);
     inf_buf_free(&text);
+    if (more < 0)
+        return cli_store_error(dump->store, more, "reading the traces");
+    errno = error;
+    return written ? CLI_DONE : cannot_write(t);
+}
+
+struct wish {
+    inf_store_filter filter;
+    bool csv;
+    const char *output;
+};
+
+static int export(void *context, inf_store *store, const char *dir)
+{
+    const struct wish *wish = context;
+    inf_dump dump;
+    target t;
+    (void)dir;
+    int code = open_target(&t, wish->output);
+    if (code >= 0)
+        return code;
+    inf_dump_init(&dump, store, &wish->filter, wish->csv ? INF_DUMP_CSV : INF_DUMP_NDJSON);
+    code = close_target(&t, write_all(&dump, &t));
+    if (code == CLI_DONE && t.path)
+        fprintf(stderr, "%" PRIu64 " trace%s in %s\n", dump.written, dump.written == 1 ? "" : "s", t.path);
     return code;
 }
 
@@ -84,7 +115,7 @@ int cmd_export(int argc, char **argv)
     const char *data = NULL, *format = "ndjson", *output = NULL;
     cli_filter chosen = {0};
     const cli_option options[] = {
-        {"--data", CLI_TEXT, &data, "DIR", CLI_DATA_HELP, CLI_DATA_ENVIRONMENT},
+        CLI_DATA_OPTION(&data),
         {"--format", CLI_TEXT, &format, "FORMAT", "ndjson (all of a trace) or csv (a row a trace, for spreadsheets)",
          NULL},
         {"--output", CLI_TEXT, &output, "FILE", "write here, not to standard output", NULL},
@@ -93,7 +124,6 @@ int cmd_export(int argc, char **argv)
     };
     const cli_syntax syntax = {
         .command = "infinium export",
-        .arguments = "",
         .about =
             "Writes traces, newest first: as NDJSON, which `infinium import` takes back, or as CSV. A receiver may be\n"
             "running on the directory or not.",
@@ -101,30 +131,16 @@ int cmd_export(int argc, char **argv)
                     "  infinium export --format csv --from 2026-11-01T00:00:00Z -o november.csv\n"
                     "  infinium export --status error | zstd > errors.ndjson.zst\n"
                     "  infinium export | jq -r 'select(.cost_usd > 0.1) | .body.input_summary'\n",
-        .options = options,
-        .option_count = CLI_COUNT(options),
+        CLI_OPTIONS(options),
     };
     cli_arguments arguments;
-    inf_store_filter filter;
+    struct wish wish;
     int code = cli_parse(&syntax, argc, argv, &arguments);
     if (code < 0 && strcmp(format, "ndjson") != 0 && strcmp(format, "csv") != 0)
         code = cli_usage_error(syntax.command, "no format '%s'; there are ndjson and csv", format);
-    if (code >= 0 || (code = cli_filter_read(&syntax, &chosen, &filter)) >= 0)
+    if (code >= 0 || (code = cli_filter_read(&syntax, &chosen, &wish.filter)) >= 0)
         return code;
-
-    inf_store *store;
-    inf_dump dump;
-    target t;
-    char dir[CLI_PATH_SIZE];
-    code = cli_open_store(&store, data, INF_STORE_READ_ONLY, true, dir);
-    if (code < 0)
-        code = open_target(&t, output);
-    if (code < 0) {
-        inf_dump_init(&dump, store, &filter, *format == 'c' ? INF_DUMP_CSV : INF_DUMP_NDJSON);
-        code = close_target(&t, write_all(&dump, &t));
-        if (code == CLI_DONE && t.path)
-            fprintf(stderr, "%" PRIu64 " traces in %s\n", dump.written, t.path);
-    }
-    inf_store_close(store);
-    return code;
+    wish.csv = *format == 'c';
+    wish.output = output;
+    return cli_with_store_caught_up(data, INF_STORE_READ_ONLY, export, &wish);
 }

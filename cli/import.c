@@ -30,6 +30,7 @@ typedef struct source {
     int fd;
     char *text; /* ROOM bytes, and padding */
     size_t length;
+    bool json; /* the numbers, in the end */
 } source;
 
 static void tell(void *context, uint64_t index, const char *reason)
@@ -85,7 +86,7 @@ static int report(const inf_import *import, bool json)
         inf_import_write(import, &w);
         int error = cli_print_line(&line);
         if (error)
-            return cli_error("printing the numbers: %s", inf_strerror(error));
+            return cli_store_error(NULL, error, "printing the numbers");
     } else {
         printf("imported %" PRIu64 " traces; %" PRIu64 " were there already, %" PRIu64 " were refused\n", c->accepted,
                c->duplicates, c->rejected);
@@ -95,21 +96,23 @@ static int report(const inf_import *import, bool json)
     return c->rejected ? CLI_FAILED : CLI_DONE;
 }
 
-static int import_file(inf_store *store, source *s, bool json)
+static int import_file(void *context, inf_store *store, const char *dir)
 {
+    source *s = context;
     int told = 0;
+    (void)dir;
     inf_import *import = inf_import_new();
     s->text = malloc(ROOM + INF_JSON_PADDING);
     int code = -1;
     if (!import || !s->text)
         code = cli_error("out of memory");
     if (code < 0) {
-        if (!json)
+        if (!s->json)
             inf_import_tell(import, tell, &told);
         code = take_all(import, store, s);
     }
     if (code < 0)
-        code = report(import, json);
+        code = report(import, s->json);
     free(s->text);
     inf_import_free(import);
     return code;
@@ -120,37 +123,29 @@ int cmd_import(int argc, char **argv)
     const char *data = NULL;
     bool json = false;
     const cli_option options[] = {
-        {"--data", CLI_TEXT, &data, "DIR", CLI_DATA_HELP, CLI_DATA_ENVIRONMENT},
-        {"--json", CLI_FLAG, &json, NULL, "the numbers as one JSON object", NULL},
+        CLI_DATA_OPTION(&data),
+        CLI_JSON_OPTION(&json, "the numbers as one JSON object"),
     };
     const cli_syntax syntax = {
         .command = "infinium import",
-        .arguments = "FILE",
         .about =
             "Takes back the NDJSON that `infinium export` wrote; - reads standard input. What is there already is\n"
             "left, so importing twice does no harm. A receiver may be running on the directory or not.",
         .examples = "  infinium import traces.ndjson\n"
                     "  zstd -dc traces.ndjson.zst | infinium import - --data /srv/infinium\n",
-        .options = options,
-        .option_count = CLI_COUNT(options),
-        .least = 1,
-        .most = 1,
+        CLI_OPTIONS(options),
+        CLI_ONE("FILE"),
     };
     cli_arguments arguments;
     int code = cli_parse(&syntax, argc, argv, &arguments);
     if (code >= 0)
         return code;
-    source s = {.name = arguments.values[0], .fd = STDIN_FILENO};
+    source s = {.name = arguments.values[0], .fd = STDIN_FILENO, .json = json};
     if (strcmp(s.name, "-") != 0)
         s.fd = open(s.name, O_RDONLY | O_CLOEXEC);
     if (s.fd < 0)
         return cli_error("cannot read %s: %s", s.name, strerror(errno));
-    inf_store *store;
-    char dir[CLI_PATH_SIZE];
-    code = cli_open_store(&store, data, INF_STORE_CREATE, false, dir);
-    if (code < 0)
-        code = import_file(store, &s, json);
-    inf_store_close(store);
+    code = cli_with_store(data, INF_STORE_CREATE, import_file, &s);
     if (s.fd != STDIN_FILENO)
         close(s.fd);
     return code;

@@ -14,13 +14,17 @@
 #include "commands.h"
 #include "data.h"
 #include "infinium.h"
+#include "object.h"
 #include "options.h"
 #include "output.h"
-#include "rows.h"
 
-#define LINE_LIMIT 8192
 #define KIBIBYTE 1024
 #define FLUSH_S 30
+#define JOURNAL_OPTION(value)                                                                                          \
+    {                                                                                                                  \
+        "--journal", CLI_TEXT, value, "DIR", "the journal (default: ~/.local/state/infinium/journal)",                 \
+            "INFINIUM_JOURNAL_DIR"                                                                                     \
+    }
 #define PATH_SIZE (CLI_PATH_SIZE + 2 * (NAME_MAX + 1))
 
 /* What is in one agent's directory. */
@@ -116,22 +120,14 @@ static void print_agent_row(const agent_journal *a)
 
 static int print_agent_json(const agent_journal *a)
 {
-    inf_buf line;
-    inf_buf_init(&line, LINE_LIMIT);
-    inf_json_writer w = inf_json_writer_on(&line);
-    inf_json_begin_object(&w);
-    inf_json_key(&w, "agent");
-    inf_json_put_text(&w, a->agent);
-    inf_json_key(&w, "running");
-    inf_json_put_i64(&w, a->running);
-    inf_json_key(&w, "left");
-    inf_json_put_i64(&w, a->left);
-    inf_json_key(&w, "bytes");
-    inf_json_put_u64(&w, a->bytes);
-    inf_json_key(&w, "set_aside");
-    inf_json_put_i64(&w, a->set_aside);
-    inf_json_end_object(&w);
-    return cli_print_line(&line);
+    cli_object o;
+    cli_object_begin(&o);
+    cli_object_text(&o, "agent", a->agent);
+    cli_object_number(&o, "running", a->running);
+    cli_object_number(&o, "left", a->left);
+    cli_object_number(&o, "bytes", (int64_t)a->bytes);
+    cli_object_number(&o, "set_aside", a->set_aside);
+    return cli_object_print(&o);
 }
 
 static int print_status(const char *path, bool json)
@@ -161,7 +157,7 @@ static int print_status(const char *path, bool json)
         closedir(dir);
     if (!json && rows == 0)
         printf("nothing in %s\n", path);
-    return ferror(stdout) ? CLI_FAILED : CLI_DONE;
+    return CLI_DONE;
 }
 
 static int journal_status(int argc, char **argv)
@@ -169,19 +165,16 @@ static int journal_status(int argc, char **argv)
     const char *dir = NULL;
     bool json = false;
     const cli_option options[] = {
-        {"--journal", CLI_TEXT, &dir, "DIR", "the journal (default: ~/.local/state/infinium/journal)",
-         "INFINIUM_JOURNAL_DIR"},
-        {"--json", CLI_FLAG, &json, NULL, "one JSON object an agent and line", NULL},
+        JOURNAL_OPTION(&dir),
+        CLI_JSON_OPTION(&json, "one JSON object an agent and line"),
     };
     const cli_syntax syntax = {
         .command = "infinium journal status",
-        .arguments = "",
         .about =
             "Shows, for each agent, how many programs write a journal now (running), how many have ended and left\n"
             "something undelivered (left), and how many traces a receiver refused for good (set aside).",
         .examples = "  infinium journal status\n",
-        .options = options,
-        .option_count = CLI_COUNT(options),
+        CLI_OPTIONS(options),
     };
     cli_arguments arguments;
     int code = cli_parse(&syntax, argc, argv, &arguments);
@@ -198,21 +191,18 @@ static int journal_flush(int argc, char **argv)
     inf_options client_options = INF_OPTIONS_INIT;
     int64_t seconds = FLUSH_S;
     const cli_option options[] = {
-        {"--journal", CLI_TEXT, &client_options.journal_dir, "DIR",
-         "the journal (default: ~/.local/state/infinium/journal)", "INFINIUM_JOURNAL_DIR"},
+        JOURNAL_OPTION(&client_options.journal_dir),
         {"--agent-id", CLI_TEXT, &client_options.agent_id, "UUID", "whose traces", "INFINIUM_AGENT_ID"},
         {"--base-url", CLI_TEXT, &client_options.base_url, "URL", "where to send them", "INFINIUM_BASE_URL"},
         {"--timeout", CLI_INT, &seconds, "SECONDS", "at most so long (default: 30)", NULL},
     };
     const cli_syntax syntax = {
         .command = "infinium journal flush",
-        .arguments = "",
         .about = "Delivers what programs of one agent have left, as the agent's next program would. The secret is read "
                  "from\n"
                  "INFINIUM_AGENT_SECRET, so that it is not seen in a list of processes.",
         .examples = "  infinium journal flush --timeout 5\n",
-        .options = options,
-        .option_count = CLI_COUNT(options),
+        CLI_OPTIONS(options),
     };
     cli_arguments arguments;
     int code = cli_parse(&syntax, argc, argv, &arguments);

@@ -9,11 +9,9 @@
 #include "commands.h"
 #include "data.h"
 #include "infinium.h"
+#include "listing.h"
 #include "options.h"
-#include "output.h"
-#include "rows.h"
-
-#define LINE_LIMIT 8192
+#include "subject.h"
 
 static int print_key(const char *id, const char *key, bool json)
 {
@@ -23,35 +21,31 @@ static int print_key(const char *id, const char *key, bool json)
                id, key);
         return CLI_DONE;
     }
-    inf_buf line;
-    inf_buf_init(&line, LINE_LIMIT);
-    inf_json_writer w = inf_json_writer_on(&line);
-    inf_json_begin_object(&w);
-    inf_json_key(&w, "key_id");
-    inf_json_put_text(&w, id);
-    inf_json_key(&w, "key");
-    inf_json_put_text(&w, key);
-    inf_json_end_object(&w);
-    int error = cli_print_line(&line);
-    return error ? cli_error("printing the key: %s", inf_strerror(error)) : CLI_DONE;
+    cli_object o;
+    cli_object_begin(&o);
+    cli_object_text(&o, "key_id", id);
+    cli_object_text(&o, "key", key);
+    int error = cli_object_print(&o);
+    return error ? cli_store_error(NULL, error, "printing the key") : CLI_DONE;
 }
 
-static int create(const char *data, const inf_bearer_wish *wish, const char *agent, bool json)
+struct creation {
+    const inf_bearer_wish *wish;
+    const char *agent;
+    bool json;
+};
+
+static int create(void *context, inf_store *store, const char *dir)
 {
-    inf_store *store;
+    const struct creation *c = context;
     inf_actor actor;
-    char dir[CLI_PATH_SIZE], id[37], key[INF_BEARER_SIZE];
+    char id[37], key[INF_BEARER_SIZE];
+    (void)dir;
     inf_actor_local(&actor);
-    int code = cli_open_store(&store, data, INF_STORE_CREATE, false, dir);
-    if (code < 0) {
-        int error = inf_bearer_create(store, &actor, wish, id, key);
-        if (error == INF_ENOTFOUND)
-            code = cli_error("there is no agent %s", agent);
-        else
-            code = error ? cli_store_error(store, error, "creating the key") : print_key(id, key, json);
-    }
-    inf_store_close(store);
-    return code;
+    int error = inf_bearer_create(store, &actor, c->wish, id, key);
+    if (error == INF_ENOTFOUND)
+        return cli_error("there is no agent %s", c->agent);
+    return error ? cli_store_error(store, error, "creating the key") : print_key(id, key, c->json);
 }
 
 static int key_create(int argc, char **argv)
@@ -60,24 +54,21 @@ static int key_create(int argc, char **argv)
     int64_t days = 0;
     bool json = false;
     const cli_option options[] = {
-        {"--data", CLI_TEXT, &data, "DIR", CLI_DATA_HELP, CLI_DATA_ENVIRONMENT},
+        CLI_DATA_OPTION(&data),
         {"--role", CLI_TEXT, &role, "ROLE", "read (the default) or admin", NULL},
         {"--agent", CLI_TEXT, &agent, "UUID", "reads the traces of this agent alone (default: of all)", NULL},
         {"--days", CLI_INT, &days, "N", "expires after so many days (default: never)", NULL},
-        {"--json", CLI_FLAG, &json, NULL, "one JSON object", NULL},
+        CLI_JSON_OPTION(&json, "one JSON object"),
     };
     const cli_syntax syntax = {
         .command = "infinium key create",
-        .arguments = "NAME",
         .about = "Creates a key that reads traces, or one that administers, and prints it.",
         .examples =
             "  infinium key create dashboard\n"
             "  infinium key create \"Mail desk report\" --agent 6f9f1e0e-7c0b-4d53-9d0a-0d2a4f6f0c11 --days 90\n"
             "  infinium key create deploy --role admin --json\n",
-        .options = options,
-        .option_count = CLI_COUNT(options),
-        .least = 1,
-        .most = 1,
+        CLI_OPTIONS(options),
+        CLI_ONE("NAME"),
     };
     cli_arguments arguments;
     int code = cli_parse(&syntax, argc, argv, &arguments);
@@ -100,204 +91,107 @@ static int key_create(int argc, char **argv)
                             .agent_id = agent ? id : NULL,
                             .name = arguments.values[0],
                             .expires_in_s = (unsigned)days * 86400};
-    return create(data, &wish, agent, json);
+    return cli_with_store(data, INF_STORE_CREATE, create, &(struct creation){&wish, agent, json});
 }
 
 /* ---- list ---- */
-
-typedef struct key_listing {
-    bool json;
-    int printed;
-    uint64_t now_ns;
-} key_listing;
 
 static const cli_column columns[] = {{"key", 36, false},     {"role", 6, false},       {"agent", 36, false},
                                      {"created", 19, false}, {"last used", 19, false}, {"state", 8, false},
                                      {"name", 0, false}};
 
-static void put_time(inf_json_writer *w, const char *key, uint64_t ns)
-{
-    char text[INF_RFC3339_SIZE];
-    inf_rfc3339(ns, 3, text);
-    inf_json_key(w, key);
-    inf_json_put_text(w, ns ? text : NULL);
-}
-
 static int print_json(const inf_key *key, const char *id, const char *agent)
 {
-    inf_buf line;
-    inf_buf_init(&line, LINE_LIMIT);
-    inf_json_writer w = inf_json_writer_on(&line);
-    inf_json_begin_object(&w);
-    inf_json_key(&w, "key_id");
-    inf_json_put_text(&w, id);
-    inf_json_key(&w, "role");
-    inf_json_put_text(&w, inf_role_name((enum inf_role)key->role));
-    inf_json_key(&w, "agent_id");
-    inf_json_put_text(&w, key->scoped ? agent : NULL);
-    inf_json_key(&w, "name");
-    inf_json_put_text(&w, key->name);
-    put_time(&w, "created_at", key->created_ns);
-    put_time(&w, "expires_at", key->expires_ns);
-    inf_json_key(&w, "revoked");
-    inf_json_put_bool(&w, key->revoked);
-    put_time(&w, "last_used_at", key->last_used_ns);
-    inf_json_end_object(&w);
-    return cli_print_line(&line);
+    cli_object o;
+    cli_object_begin(&o);
+    cli_object_text(&o, "key_id", id);
+    cli_object_text(&o, "role", inf_role_name((enum inf_role)key->role));
+    cli_object_text(&o, "agent_id", key->scoped ? agent : NULL);
+    cli_object_text(&o, "name", key->name);
+    cli_object_time(&o, "created_at", key->created_ns, 3);
+    cli_object_time(&o, "expires_at", key->expires_ns, 3);
+    cli_object_bool(&o, "revoked", key->revoked);
+    cli_object_time(&o, "last_used_at", key->last_used_ns, 3);
+    return cli_object_print(&o);
 }
 
 static int print_row(void *context, const inf_key *key)
 {
-    key_listing *l = context;
+    cli_listing *l = context;
     char id[37], agent[37], created[CLI_TIME_SIZE], used[CLI_TIME_SIZE];
     inf_id_uuid(key->id, id);
     inf_id_uuid(key->agent_id, agent);
-    l->printed++;
     if (l->json)
         return print_json(key, id, agent);
-    bool expired = key->expires_ns && key->expires_ns <= l->now_ns;
+    bool expired = key->expires_ns && key->expires_ns <= inf_unix_ns();
     cli_time(key->created_ns, created);
     cli_time(key->last_used_ns, used);
-    if (l->printed == 1)
-        cli_header(columns, CLI_COUNT(columns));
     const char *cells[] = {
         id,       inf_role_name((enum inf_role)key->role), key->scoped ? agent : "all",
         created,  key->last_used_ns ? used : "",           key->revoked ? "revoked" : expired ? "expired" : "active",
         key->name};
-    for (size_t i = 0; i < CLI_COUNT(columns); i++)
-        cli_cell(&columns[i], cells[i], NULL);
-    putchar('\n');
-    return ferror(stdout) ? INF_EIO : 0;
+    return cli_listing_row(l, cells);
+}
+
+static int print_rows(inf_store *store, cli_listing *l)
+{
+    return inf_store_keys(store, print_row, l);
 }
 
 static int key_list(int argc, char **argv)
 {
-    const char *data = NULL;
-    key_listing l = {.now_ns = inf_unix_ns()};
-    const cli_option options[] = {
-        {"--data", CLI_TEXT, &data, "DIR", CLI_DATA_HELP, CLI_DATA_ENVIRONMENT},
-        {"--json", CLI_FLAG, &l.json, NULL, "one JSON object a line", NULL},
-    };
-    const cli_syntax syntax = {
+    static const cli_list_command command = {
         .command = "infinium key list",
-        .arguments = "",
         .about = "Lists the keys, oldest first; a rotated agent's earlier secrets (role ingest) among them.",
         .examples = "  infinium key list\n",
-        .options = options,
-        .option_count = CLI_COUNT(options),
+        .columns = columns,
+        .column_count = CLI_COUNT(columns),
+        .read = print_rows,
+        .doing = "listing the keys",
+        .none = "no keys; `infinium key create NAME` makes one",
     };
-    cli_arguments arguments;
-    int code = cli_parse(&syntax, argc, argv, &arguments);
-    if (code >= 0)
-        return code;
-    inf_store *store;
-    char dir[CLI_PATH_SIZE];
-    code = cli_open_store(&store, data, INF_STORE_READ_ONLY, false, dir);
-    if (code < 0) {
-        int error = inf_store_keys(store, print_row, &l);
-        code = error ? cli_store_error(store, error, "listing the keys") : CLI_DONE;
-        if (!l.json && !error && l.printed == 0)
-            puts("no keys; `infinium key create NAME` makes one");
-    }
-    inf_store_close(store);
-    return code;
+    return cli_list(&command, argc, argv);
 }
 
 /* ---- rotate, revoke ---- */
 
-/* Parses a key's id, and opens the store. -1, or an exit code after saying why. */
-static int open_for(const cli_syntax *syntax, const char *text, const char *data, uint8_t id[16], inf_store **store,
-                    char dir[CLI_PATH_SIZE])
+#define WRONG_ID "no key's id (a UUID)"
+
+static int rotate(cli_subject *s)
 {
-    *store = NULL;
-    if (inf_id_parse(text, strlen(text), id) != 0)
-        return cli_usage_error(syntax->command, "'%s' is no key's id (a UUID)", text);
-    return cli_open_store(store, data, 0, false, dir);
+    char id[37], key[INF_BEARER_SIZE];
+    int error = inf_bearer_rotate(s->store, &s->actor, s->id, s->overlap, id, key);
+    if (error == INF_ENOTFOUND)
+        return cli_error("there is no key %s, or it is no good any more", s->text);
+    if (error)
+        return cli_store_error(s->store, error, "rotating the key");
+    int code = print_key(id, key, s->json);
+    cli_wait_for_receiver(s->dir);
+    return code;
 }
 
 static int key_rotate(int argc, char **argv)
 {
-    const char *data = NULL;
-    bool json = false;
-    int64_t overlap = INF_OVERLAP_DEFAULT_S;
-    const cli_option options[] = {
-        {"--data", CLI_TEXT, &data, "DIR", CLI_DATA_HELP, CLI_DATA_ENVIRONMENT},
-        {"--overlap", CLI_INT, &overlap, "SECONDS", CLI_OVERLAP_HELP, NULL},
-        {"--json", CLI_FLAG, &json, NULL, "one JSON object", NULL},
-    };
-    const cli_syntax syntax = {
+    static const cli_subject_command command = {
         .command = "infinium key rotate",
-        .arguments = "UUID",
         .about =
             "Makes a new key that may do what the old one may, and prints it. The old one is good for a while more.",
         .examples = "  infinium key rotate 0d8f6a3e-2b7c-4f6e-9c57-6f2f4f0f2a10 --overlap 3600\n",
-        .options = options,
-        .option_count = CLI_COUNT(options),
-        .least = 1,
-        .most = 1,
+        .wrong_id = WRONG_ID,
     };
-    cli_arguments arguments;
-    int code = cli_parse(&syntax, argc, argv, &arguments);
-    if (code >= 0)
-        return code;
-    if (overlap > INF_OVERLAP_MAX_S)
-        return cli_usage_error(syntax.command, "--overlap is at most %u seconds", INF_OVERLAP_MAX_S);
-    uint8_t id[16];
-    inf_store *store;
-    char dir[CLI_PATH_SIZE], new_id[37], key[INF_BEARER_SIZE];
-    code = open_for(&syntax, arguments.values[0], data, id, &store, dir);
-    if (code < 0) {
-        inf_actor actor;
-        inf_actor_local(&actor);
-        int error = inf_bearer_rotate(store, &actor, id, (unsigned)overlap, new_id, key);
-        if (error == INF_ENOTFOUND)
-            code = cli_error("there is no key %s, or it is no good any more", arguments.values[0]);
-        else
-            code = error ? cli_store_error(store, error, "rotating the key") : print_key(new_id, key, json);
-    }
-    inf_store_close(store);
-    if (code == CLI_DONE)
-        cli_wait_for_receiver(dir);
-    return code;
+    return cli_rotate(&command, argc, argv, rotate);
 }
 
 static int key_revoke(int argc, char **argv)
 {
-    const char *data = NULL;
-    const cli_option options[] = {{"--data", CLI_TEXT, &data, "DIR", CLI_DATA_HELP, CLI_DATA_ENVIRONMENT}};
-    const cli_syntax syntax = {
+    static const cli_subject_command command = {
         .command = "infinium key revoke",
-        .arguments = "UUID",
         .about = "Revokes a key: from now on it is refused.",
         .examples = "  infinium key revoke 0d8f6a3e-2b7c-4f6e-9c57-6f2f4f0f2a10\n",
-        .options = options,
-        .option_count = CLI_COUNT(options),
-        .least = 1,
-        .most = 1,
+        .noun = "key",
+        .wrong_id = WRONG_ID,
     };
-    cli_arguments arguments;
-    int code = cli_parse(&syntax, argc, argv, &arguments);
-    if (code >= 0)
-        return code;
-    uint8_t id[16];
-    inf_store *store;
-    char dir[CLI_PATH_SIZE];
-    code = open_for(&syntax, arguments.values[0], data, id, &store, dir);
-    if (code < 0) {
-        inf_actor actor;
-        inf_actor_local(&actor);
-        int error = inf_bearer_revoke(store, &actor, id);
-        if (error == INF_ENOTFOUND)
-            code = cli_error("there is no key %s", arguments.values[0]);
-        else
-            code = error ? cli_store_error(store, error, "revoking the key") : CLI_DONE;
-    }
-    inf_store_close(store);
-    if (code == CLI_DONE) {
-        cli_wait_for_receiver(dir);
-        printf("revoked %s\n", arguments.values[0]);
-    }
-    return code;
+    return cli_revoke(&command, argc, argv, inf_bearer_revoke);
 }
 
 static const cli_action actions[] = {

@@ -10,33 +10,30 @@
 
 #define URL_SIZE 512
 
+static int make_link(void *context, inf_store *store, const char *dir)
+{
+    char url[URL_SIZE], token[INF_TOKEN_SIZE];
+    (void)context;
+    if (inf_receiver_find(dir, url, sizeof url) != 1)
+        return cli_error("no receiver is running on %s; `infinium serve` starts one, and prints a link", dir);
+    int error = inf_login_create(store, token);
+    if (error)
+        return cli_store_error(store, error, "making a link");
+    printf("%s/login?token=%s\n", url, token);
+    return CLI_DONE;
+}
+
 int cmd_login(int argc, char **argv)
 {
     const char *data = NULL;
-    const cli_option options[] = {{"--data", CLI_TEXT, &data, "DIR", CLI_DATA_HELP, CLI_DATA_ENVIRONMENT}};
+    const cli_option options[] = {CLI_DATA_OPTION(&data)};
     const cli_syntax syntax = {
         .command = "infinium login",
-        .arguments = "",
         .about = "Prints a link that logs a browser in at the receiver of DIR, once, within an hour.",
         .examples = "  infinium login\n",
-        .options = options,
-        .option_count = CLI_COUNT(options),
+        CLI_OPTIONS(options),
     };
     cli_arguments arguments;
     int code = cli_parse(&syntax, argc, argv, &arguments);
-    if (code >= 0)
-        return code;
-    inf_store *store;
-    char dir[CLI_PATH_SIZE], url[URL_SIZE], token[INF_TOKEN_SIZE];
-    code = cli_open_store(&store, data, 0, false, dir);
-    if (code < 0 && inf_receiver_find(dir, url, sizeof url) != 1)
-        code = cli_error("no receiver is running on %s; `infinium serve` starts one, and prints a link", dir);
-    if (code < 0) {
-        int error = inf_login_create(store, token);
-        code = error ? cli_store_error(store, error, "making a link") : CLI_DONE;
-    }
-    if (code == CLI_DONE)
-        printf("%s/login?token=%s\n", url, token);
-    inf_store_close(store);
-    return code;
+    return code >= 0 ? code : cli_with_store(data, 0, make_link, NULL);
 }

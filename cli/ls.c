@@ -8,14 +8,18 @@
 #include "filter.h"
 #include "infinium.h"
 #include "options.h"
+#include "output.h"
 #include "rows.h"
 
 #define PAGE_ROWS 500
 #define TABLE_ROWS 50 /* of a table for people, when they do not say */
 
 typedef struct listing {
-    bool json;
+    bool json, count_only;
+    inf_store_filter filter;
+    int64_t limit; /* rows; 0: all; negative: as is usual */
     int64_t printed;
+    bool more;
 } listing;
 
 static int print_row(void *context, const inf_summary *summary)
@@ -31,12 +35,13 @@ static int print_row(void *context, const inf_summary *summary)
         cli_print_summary_row(summary);
     }
     l->printed++;
-    return ferror(stdout) ? INF_EIO : 0;
+    return cli_printed();
 }
 
 /* Prints at most `limit` rows (0: all), a page of the store at a time. */
-static int print_rows(inf_store *store, inf_store_filter filter, int64_t limit, listing *l, bool *more)
+static int print_rows(inf_store *store, int64_t limit, listing *l)
 {
+    inf_store_filter filter = l->filter;
     char cursor[INF_STORE_CURSOR_SIZE] = "", next[INF_STORE_CURSOR_SIZE] = "";
     do {
         int64_t left = limit ? limit - l->printed : PAGE_ROWS;
@@ -47,29 +52,27 @@ static int print_rows(inf_store *store, inf_store_filter filter, int64_t limit, 
         if (error)
             return error;
     } while (next[0] && (limit == 0 || l->printed < limit));
-    *more = next[0] != 0;
+    l->more = next[0] != 0;
     return 0;
 }
 
-static int list(inf_store *store, const inf_store_filter *filter, bool count_only, bool json, int64_t limit)
+static int list(void *context, inf_store *store, const char *dir)
 {
-    if (count_only) {
-        int64_t count = inf_store_count(store, filter);
+    listing *l = context;
+    (void)dir;
+    if (l->count_only) {
+        int64_t count = inf_store_count(store, &l->filter);
         if (count < 0)
             return cli_store_error(store, (int)count, "counting the traces");
         printf("%" PRId64 "\n", count);
         return CLI_DONE;
     }
-    listing l = {.json = json};
-    bool more = false;
-    int error = print_rows(store, *filter, limit, &l, &more);
-    if (ferror(stdout))
-        return CLI_FAILED; /* nobody reads any more: nothing to say */
+    int error = print_rows(store, l->limit >= 0 ? l->limit : l->json ? 0 : TABLE_ROWS, l);
     if (error)
         return cli_store_error(store, error, "listing the traces");
-    if (!json && l.printed == 0)
+    if (!l->json && l->printed == 0)
         puts("no traces");
-    if (!json && more)
+    if (!l->json && l->more)
         printf("... and older ones; --limit N shows more, --limit 0 all\n");
     return CLI_DONE;
 }
@@ -78,18 +81,16 @@ int cmd_ls(int argc, char **argv)
 {
     const char *data = NULL;
     cli_filter chosen = {0};
-    bool json = false, count_only = false;
-    int64_t limit = -1;
+    listing l = {.limit = -1};
     const cli_option options[] = {
-        {"--data", CLI_TEXT, &data, "DIR", CLI_DATA_HELP, CLI_DATA_ENVIRONMENT},
+        CLI_DATA_OPTION(&data),
         CLI_FILTER_OPTIONS(&chosen),
-        {"--limit", CLI_INT, &limit, "N", "at most N, 0 for all (default: 50, with --json all)", NULL},
-        {"--count", CLI_FLAG, &count_only, NULL, "print only how many there are", NULL},
-        {"--json", CLI_FLAG, &json, NULL, "one JSON object a line", NULL},
+        {"--limit", CLI_INT, &l.limit, "N", "at most N, 0 for all (default: 50, with --json all)", NULL},
+        {"--count", CLI_FLAG, &l.count_only, NULL, "print only how many there are", NULL},
+        CLI_JSON_OPTION(&l.json, "one JSON object a line"),
     };
     const cli_syntax syntax = {
         .command = "infinium ls",
-        .arguments = "",
         .about = "Lists traces, newest first. A receiver may be running on the directory or not.",
         .examples = "  infinium ls --status error\n"
                     "  infinium ls --name \"Email Classifier\" --limit 5\n"
@@ -97,25 +98,11 @@ int cmd_ls(int argc, char **argv)
                     "  infinium ls --tag production --model gpt-4o --min-duration 2.5\n"
                     "  infinium ls --json | jq -r 'select(.duration_s > 1) | .trace_id'\n"
                     "  infinium ls --count\n",
-        .options = options,
-        .option_count = CLI_COUNT(options),
+        CLI_OPTIONS(options),
     };
     cli_arguments arguments;
     int code = cli_parse(&syntax, argc, argv, &arguments);
-    if (code >= 0)
+    if (code >= 0 || (code = cli_filter_read(&syntax, &chosen, &l.filter)) >= 0)
         return code;
-
-    inf_store_filter filter;
-    if ((code = cli_filter_read(&syntax, &chosen, &filter)) >= 0)
-        return code;
-    if (limit < 0)
-        limit = json ? 0 : TABLE_ROWS;
-
-    inf_store *store;
-    char dir[CLI_PATH_SIZE];
-    code = cli_open_store(&store, data, INF_STORE_READ_ONLY, true, dir);
-    if (code < 0)
-        code = list(store, &filter, count_only, json, limit);
-    inf_store_close(store);
-    return code;
+    return cli_with_store_caught_up(data, INF_STORE_READ_ONLY, list, &l);
 }

@@ -1,10 +1,13 @@
 /* The `infinium` command: a table of subcommands. */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "commands.h"
 #include "options.h"
+#include "output.h"
 
 static const cli_action commands[] = {
     {"serve", "run the receiver and its page", cmd_serve},
@@ -26,14 +29,23 @@ static const cli_action commands[] = {
     {"version", "print the version", cmd_version},
 };
 
+/* A descriptor that was closed by whoever started us must not become one of our files, which prints would then go to:
+ * it fails instead. */
+static void open_standard(int fd, int flags)
+{
+    if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", flags) < 0)
+        _exit(CLI_FAILED);
+}
+
 int main(int argc, char **argv)
 {
     /* A reader that went away (`infinium ls | head`) is no error of ours: writes fail, and that ends us quietly. */
     signal(SIGPIPE, SIG_IGN);
     if (argc > 1 && strcmp(argv[1], "--version") == 0)
         argv[1] = "version";
-    int code = cli_dispatch("infinium", "Infinium: tracing for AI agents.", commands, CLI_COUNT(commands), argc, argv);
-    if (fflush(stdout) != 0 && code == CLI_DONE)
-        return CLI_FAILED;
-    return code;
+    open_standard(STDIN_FILENO, O_WRONLY);
+    open_standard(STDOUT_FILENO, O_RDONLY);
+    open_standard(STDERR_FILENO, O_RDWR);
+    return cli_output_end(
+        cli_dispatch("infinium", "Infinium: tracing for AI agents.", commands, CLI_COUNT(commands), argc, argv));
 }

@@ -71,8 +71,8 @@ static void print_option(const char *name, const char *placeholder, const char *
 
 void cli_help(const cli_syntax *syntax)
 {
-    printf("%s\n\nusage: %s%s%s%s\n\noptions:\n", syntax->about, syntax->command, syntax->arguments[0] ? " " : "",
-           syntax->arguments, syntax->option_count ? " [options]" : "");
+    printf("%s\n\nusage: %s%s%s%s\n\noptions:\n", syntax->about, syntax->command, syntax->arguments ? " " : "",
+           syntax->arguments ? syntax->arguments : "", syntax->option_count ? " [options]" : "");
     for (size_t i = 0; i < syntax->option_count; i++) {
         const cli_option *o = &syntax->options[i];
         print_option(o->name, o->placeholder, o->help, o->environment);

@@ -30,9 +30,18 @@ typedef struct cli_option {
 
 #define CLI_MAX_ARGUMENTS 8
 
+/* For tables of options. */
+#define CLI_JSON_OPTION(value, help)                                                                                   \
+    {                                                                                                                  \
+        "--json", CLI_FLAG, value, NULL, help, NULL                                                                    \
+    }
+/* For a cli_syntax: its options, and that it takes exactly one argument. */
+#define CLI_OPTIONS(table) .options = (table), .option_count = CLI_COUNT(table)
+#define CLI_ONE(name) .arguments = (name), .least = 1, .most = 1
+
 typedef struct cli_syntax {
     const char *command;   /* "infinium ls" */
-    const char *arguments; /* "ID", or "" */
+    const char *arguments; /* "ID"; NULL: it takes none */
     const char *about;     /* one or a few lines */
     const char *examples;  /* lines, each with its line end */
     const cli_option *options;

@@ -1,6 +1,7 @@
 /* Output for people: see output.h. */
 #include "output.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,10 @@
 #include <unistd.h>
 
 #include "base/utf8.h"
+#include "infinium.h"
+#include "options.h"
+
+static int output_errno; /* why standard output failed, the first time */
 
 void cli_duration(uint64_t ns, char out[CLI_DURATION_SIZE])
 {
@@ -37,7 +42,10 @@ bool cli_colour(FILE *file)
 {
     const char *none = getenv("NO_COLOR");
     const char *terminal = getenv("TERM");
-    return isatty(fileno(file)) && !(none && *none) && !(terminal && strcmp(terminal, "dumb") == 0);
+    int saved = errno; /* isatty() sets it, and cli_printed() wants that of the printing */
+    bool shown = isatty(fileno(file)) && !(none && *none) && !(terminal && strcmp(terminal, "dumb") == 0);
+    errno = saved;
+    return shown;
 }
 
 /* C0, DEL, C1 (two bytes in UTF-8) and bytes that are no UTF-8 do not reach a terminal. */
@@ -102,4 +110,37 @@ void cli_header(const cli_column *columns, size_t count)
     for (size_t i = 0; i < count; i++)
         cli_cell(&columns[i], columns[i].title, dim);
     putchar('\n');
+}
+
+int cli_printed(void)
+{
+    if (!ferror(stdout))
+        return 0;
+    if (!output_errno)
+        output_errno = errno;
+    return INF_EIO;
+}
+
+int cli_flush(void)
+{
+    fflush(stdout);
+    return cli_printed();
+}
+
+int cli_output_end(int code)
+{
+    errno = 0;
+    if (cli_flush() == 0)
+        return code;
+    if (output_errno != EPIPE)
+        cli_error("cannot write to standard output: %s", output_errno ? strerror(output_errno) : "not all was written");
+    return code == CLI_DONE ? CLI_FAILED : code;
+}
+
+bool cli_output_unread(void)
+{
+    if (cli_printed() == 0 || output_errno != EPIPE)
+        return false;
+    clearerr(stdout);
+    return true;
 }

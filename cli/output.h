@@ -33,6 +33,16 @@ typedef struct cli_column {
 void cli_cell(const cli_column *column, const char *text, const char *colour);
 void cli_header(const cli_column *columns, size_t count);
 
+/* After printing: 0, or INF_EIO when standard output takes no more. The command then ends and says nothing of it. */
+int cli_printed(void);
+/* The same after writing out what was printed so far. */
+int cli_flush(void);
+/* Writes out what is left. What a command that ended with `code` exits with: when something could not be written,
+ * CLI_FAILED after saying why, which a reader that went away (`| head`) needs no word about. */
+int cli_output_end(int code);
+/* Nobody reads standard output any more, and that is as it should be: no failure from here on. True if so. */
+bool cli_output_unread(void);
+
 #define CLI_RED "\033[31m"
 #define CLI_GREEN "\033[32m"
 #define CLI_YELLOW "\033[33m"

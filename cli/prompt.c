@@ -5,17 +5,13 @@
 #include <string.h>
 
 #include "auth/prompts.h"
-#include "base/clock.h"
 #include "base/id.h"
-#include "base/os.h"
 #include "commands.h"
 #include "data.h"
 #include "infinium.h"
+#include "listing.h"
 #include "options.h"
-#include "output.h"
-#include "rows.h"
-
-#define LINE_LIMIT (2 * INF_PROMPT_CONTENT_MAX * 6)
+#include "subject.h"
 
 /* The content: the file's, or standard input's for "-". NULL after saying why. Freed by the caller. */
 static char *read_content(const cli_syntax *syntax, const char *name, const char *path, int *code)
@@ -50,23 +46,15 @@ static int print_made(const char *id, const char *key, int version, bool json)
             printf("version=%d\n", version);
         return CLI_DONE;
     }
-    inf_buf line;
-    inf_buf_init(&line, LINE_LIMIT);
-    inf_json_writer w = inf_json_writer_on(&line);
-    inf_json_begin_object(&w);
-    inf_json_key(&w, "prompt_id");
-    inf_json_put_text(&w, id);
-    if (key) {
-        inf_json_key(&w, "key");
-        inf_json_put_text(&w, key);
-    }
-    if (version > 0) {
-        inf_json_key(&w, "version");
-        inf_json_put_i64(&w, version);
-    }
-    inf_json_end_object(&w);
-    int error = cli_print_line(&line);
-    return error ? cli_error("printing: %s", inf_strerror(error)) : CLI_DONE;
+    cli_object o;
+    cli_object_begin(&o);
+    cli_object_text(&o, "prompt_id", id);
+    if (key)
+        cli_object_text(&o, "key", key);
+    if (version > 0)
+        cli_object_number(&o, "version", version);
+    int error = cli_object_print(&o);
+    return error ? cli_store_error(NULL, error, "printing") : CLI_DONE;
 }
 
 static int prompt_error(inf_store *store, int error, const char *id, const char *what)
@@ -78,223 +66,175 @@ static int prompt_error(inf_store *store, int error, const char *id, const char 
     return cli_store_error(store, error, what);
 }
 
-static int prompt_create(int argc, char **argv)
+/* ---- create and publish ---- */
+
+/* What both are told, and the content that they read. */
+struct version {
+    const char *data, *argument;
+    char *content; /* freed by the caller */
+    bool json;
+};
+
+/* Parses, and reads the content; with `named`, the argument is the name of a new prompt. -1, or the exit code. */
+static int read_version(struct version *v, const cli_syntax *syntax, bool named, int argc, char **argv)
 {
-    const char *data = NULL, *file = "-";
-    bool json = false;
+    const char *file = "-";
     const cli_option options[] = {
-        {"--data", CLI_TEXT, &data, "DIR", CLI_DATA_HELP, CLI_DATA_ENVIRONMENT},
+        CLI_DATA_OPTION(&v->data),
         {"--file", CLI_TEXT, &file, "FILE", "its content (default: standard input)", NULL},
-        {"--json", CLI_FLAG, &json, NULL, "one JSON object", NULL},
+        CLI_JSON_OPTION(&v->json, "one JSON object"),
     };
-    const cli_syntax syntax = {
-        .command = "infinium prompt create",
-        .arguments = "NAME",
-        .about = "Creates a prompt with its version 1, and prints its id and its key.",
-        .examples = "  infinium prompt create Greeting --file greeting.txt\n"
-                    "  echo 'Hello {{name}}' | infinium prompt create Greeting\n",
-        .options = options,
-        .option_count = CLI_COUNT(options),
-        .least = 1,
-        .most = 1,
-    };
+    cli_syntax whole = *syntax;
+    whole.options = options;
+    whole.option_count = CLI_COUNT(options);
     cli_arguments arguments;
-    int code = cli_parse(&syntax, argc, argv, &arguments);
-    if (code >= 0)
-        return code;
-    char *content = read_content(&syntax, arguments.values[0], file, &code);
-    if (!content)
-        return code;
-    inf_store *store;
-    inf_actor actor;
-    char dir[CLI_PATH_SIZE], id[37], key[INF_PROMPT_KEY_SIZE];
-    inf_actor_local(&actor);
-    code = cli_open_store(&store, data, INF_STORE_CREATE, false, dir);
+    int code = cli_parse(&whole, argc, argv, &arguments);
     if (code < 0) {
-        int error = inf_prompt_create(store, &actor, arguments.values[0], content, id, key);
-        code = error ? prompt_error(store, error, id, "creating the prompt") : print_made(id, key, 1, json);
+        v->argument = arguments.values[0];
+        v->content = read_content(syntax, named ? v->argument : NULL, file, &code);
     }
-    inf_store_close(store);
-    free(content);
     return code;
 }
 
-/* Opens the store for a prompt that is named by its id; -1, or the exit code. */
-static int open_for(const cli_syntax *syntax, const char *text, const char *data, uint8_t id[16], inf_store **store)
+static int create(void *context, inf_store *store, const char *dir)
 {
-    char dir[CLI_PATH_SIZE];
-    *store = NULL;
-    if (strlen(text) != 36 || inf_id_parse(text, 36, id) != 0)
-        return cli_usage_error(syntax->command, "'%s' is no prompt's id (a UUID)", text);
-    return cli_open_store(store, data, 0, false, dir);
+    const struct version *v = context;
+    inf_actor actor;
+    char id[37], key[INF_PROMPT_KEY_SIZE];
+    (void)dir;
+    inf_actor_local(&actor);
+    int error = inf_prompt_create(store, &actor, v->argument, v->content, id, key);
+    return error ? prompt_error(store, error, id, "creating the prompt") : print_made(id, key, 1, v->json);
+}
+
+static int prompt_create(int argc, char **argv)
+{
+    const cli_syntax syntax = {
+        .command = "infinium prompt create",
+        .about = "Creates a prompt with its version 1, and prints its id and its key.",
+        .examples = "  infinium prompt create Greeting --file greeting.txt\n"
+                    "  echo 'Hello {{name}}' | infinium prompt create Greeting\n",
+        CLI_ONE("NAME"),
+    };
+    struct version v = {0};
+    int code = read_version(&v, &syntax, true, argc, argv);
+    if (code < 0)
+        code = cli_with_store(v.data, INF_STORE_CREATE, create, &v);
+    free(v.content);
+    return code;
+}
+
+#define WRONG_ID "no prompt's id (a UUID)"
+
+static int publish(cli_subject *s)
+{
+    const struct version *v = s->context;
+    int number;
+    int error = inf_prompt_publish(s->store, &s->actor, s->id, v->content, &number);
+    return error ? prompt_error(s->store, error, s->text, "publishing the prompt")
+                 : print_made(s->uuid, NULL, number, v->json);
 }
 
 static int prompt_publish(int argc, char **argv)
 {
-    const char *data = NULL, *file = "-";
-    bool json = false;
-    const cli_option options[] = {
-        {"--data", CLI_TEXT, &data, "DIR", CLI_DATA_HELP, CLI_DATA_ENVIRONMENT},
-        {"--file", CLI_TEXT, &file, "FILE", "its content (default: standard input)", NULL},
-        {"--json", CLI_FLAG, &json, NULL, "one JSON object", NULL},
-    };
     const cli_syntax syntax = {
         .command = "infinium prompt publish",
-        .arguments = "UUID",
         .about = "Publishes the next version of a prompt: from now on it is the latest.",
         .examples = "  infinium prompt publish 0d8f6a3e-2b7c-4f6e-9c57-6f2f4f0f2a10 --file greeting.txt\n",
-        .options = options,
-        .option_count = CLI_COUNT(options),
-        .least = 1,
-        .most = 1,
+        CLI_ONE("UUID"),
     };
-    cli_arguments arguments;
-    int code = cli_parse(&syntax, argc, argv, &arguments);
-    if (code >= 0)
-        return code;
-    char *content = read_content(&syntax, NULL, file, &code);
-    if (!content)
-        return code;
-    uint8_t id[16];
-    inf_store *store;
-    inf_actor actor;
-    int version;
-    inf_actor_local(&actor);
-    code = open_for(&syntax, arguments.values[0], data, id, &store);
-    if (code < 0) {
-        int error = inf_prompt_publish(store, &actor, id, content, &version);
-        code = error ? prompt_error(store, error, arguments.values[0], "publishing the prompt")
-                     : print_made(arguments.values[0], NULL, version, json);
-    }
-    inf_store_close(store);
-    free(content);
+    struct version v = {0};
+    int code = read_version(&v, &syntax, false, argc, argv);
+    cli_subject s = {.text = v.argument, .context = &v};
+    if (code < 0)
+        code = cli_on_subject(&s, &syntax, v.data, WRONG_ID, publish);
+    free(v.content);
     return code;
+}
+
+/* ---- rotate ---- */
+
+static int rotate(cli_subject *s)
+{
+    char key[INF_PROMPT_KEY_SIZE];
+    int error = inf_prompt_rotate(s->store, &s->actor, s->id, s->overlap, key);
+    return error ? prompt_error(s->store, error, s->text, "rotating the prompt's key")
+                 : print_made(s->uuid, key, 0, s->json);
 }
 
 static int prompt_rotate(int argc, char **argv)
 {
-    const char *data = NULL;
-    int64_t overlap = INF_OVERLAP_DEFAULT_S;
-    bool json = false;
-    const cli_option options[] = {
-        {"--data", CLI_TEXT, &data, "DIR", CLI_DATA_HELP, CLI_DATA_ENVIRONMENT},
-        {"--overlap", CLI_INT, &overlap, "SECONDS", "how long the old keys stay good (default: a day)", NULL},
-        {"--json", CLI_FLAG, &json, NULL, "one JSON object", NULL},
-    };
-    const cli_syntax syntax = {
+    static const cli_subject_command command = {
         .command = "infinium prompt rotate",
-        .arguments = "UUID",
         .about = "Makes a new key for a prompt and prints it. The old ones are good for a while more.",
         .examples = "  infinium prompt rotate 0d8f6a3e-2b7c-4f6e-9c57-6f2f4f0f2a10 --overlap 0\n",
-        .options = options,
-        .option_count = CLI_COUNT(options),
-        .least = 1,
-        .most = 1,
+        .wrong_id = WRONG_ID,
     };
-    cli_arguments arguments;
-    int code = cli_parse(&syntax, argc, argv, &arguments);
-    if (code >= 0)
-        return code;
-    if (overlap > INF_OVERLAP_MAX_S)
-        return cli_usage_error(syntax.command, "--overlap is at most %u seconds", INF_OVERLAP_MAX_S);
-    uint8_t id[16];
-    inf_store *store;
-    inf_actor actor;
-    char key[INF_PROMPT_KEY_SIZE];
-    inf_actor_local(&actor);
-    code = open_for(&syntax, arguments.values[0], data, id, &store);
-    if (code < 0) {
-        int error = inf_prompt_rotate(store, &actor, id, (unsigned)overlap, key);
-        code = error ? prompt_error(store, error, arguments.values[0], "rotating the prompt's key")
-                     : print_made(arguments.values[0], key, 0, json);
-    }
-    inf_store_close(store);
-    return code;
+    return cli_rotate(&command, argc, argv, rotate);
 }
 
 /* ---- list and show ---- */
 
-typedef struct prompt_listing {
-    bool json;
-    int printed;
-} prompt_listing;
-
 static const cli_column columns[] = {
     {"prompt", 36, false}, {"version", 7, true}, {"changed", 19, false}, {"name", 0, false}};
 
-static int list_row(void *context, const inf_prompt *prompt)
+static int print_row(void *context, const inf_prompt *prompt)
 {
-    prompt_listing *l = context;
-    char id[37], changed[CLI_TIME_SIZE], version[16], time[INF_RFC3339_SIZE];
+    cli_listing *l = context;
+    char id[37], changed[CLI_TIME_SIZE], version[16];
     inf_id_uuid(prompt->id, id);
     if (!l->json) {
-        if (l->printed++ == 0)
-            cli_header(columns, CLI_COUNT(columns));
         cli_time(prompt->changed_ns, changed);
         snprintf(version, sizeof version, "%d", prompt->version);
         const char *const cells[] = {id, version, changed, prompt->name};
-        for (size_t i = 0; i < CLI_COUNT(cells); i++)
-            cli_cell(&columns[i], cells[i], NULL);
-        printf("\n");
-        return 0;
+        return cli_listing_row(l, cells);
     }
-    inf_buf line;
-    inf_buf_init(&line, LINE_LIMIT);
-    inf_json_writer w = inf_json_writer_on(&line);
-    inf_rfc3339(prompt->changed_ns, 6, time);
-    inf_json_begin_object(&w);
-    inf_json_key(&w, "prompt_id");
-    inf_json_put_text(&w, id);
-    inf_json_key(&w, "name");
-    inf_json_put_text(&w, prompt->name);
-    inf_json_key(&w, "version");
-    inf_json_put_i64(&w, prompt->version);
-    inf_json_key(&w, "changed_at");
-    inf_json_put_text(&w, time);
-    inf_json_end_object(&w);
-    return cli_print_line(&line);
+    cli_object o;
+    cli_object_begin(&o);
+    cli_object_text(&o, "prompt_id", id);
+    cli_object_text(&o, "name", prompt->name);
+    cli_object_number(&o, "version", prompt->version);
+    cli_object_time(&o, "changed_at", prompt->changed_ns, 6);
+    return cli_object_print(&o);
+}
+
+static int print_rows(inf_store *store, cli_listing *l)
+{
+    return inf_store_prompts(store, print_row, l);
 }
 
 static int prompt_list(int argc, char **argv)
 {
-    const char *data = NULL;
-    prompt_listing l = {0};
-    const cli_option options[] = {
-        {"--data", CLI_TEXT, &data, "DIR", CLI_DATA_HELP, CLI_DATA_ENVIRONMENT},
-        {"--json", CLI_FLAG, &l.json, NULL, "one JSON object a line", NULL},
-    };
-    const cli_syntax syntax = {
+    static const cli_list_command command = {
         .command = "infinium prompt list",
-        .arguments = "",
         .about = "Lists the prompts.",
         .examples = "  infinium prompt list\n",
-        .options = options,
-        .option_count = CLI_COUNT(options),
+        .columns = columns,
+        .column_count = CLI_COUNT(columns),
+        .read = print_rows,
+        .doing = "listing the prompts",
+        .none = "no prompts; `infinium prompt create NAME` makes one",
     };
-    cli_arguments arguments;
-    int code = cli_parse(&syntax, argc, argv, &arguments);
-    if (code >= 0)
-        return code;
-    inf_store *store;
-    char dir[CLI_PATH_SIZE];
-    code = cli_open_store(&store, data, 0, false, dir);
-    if (code < 0) {
-        int error = inf_store_prompts(store, list_row, &l);
-        code = error ? cli_store_error(store, error, "listing the prompts") : CLI_DONE;
-    }
-    inf_store_close(store);
-    return code;
+    return cli_list(&command, argc, argv);
 }
 
 static int print_content(void *context, const inf_prompt_version *version)
 {
     (void)context;
     size_t length = strlen(version->content);
-    if (fwrite(version->content, 1, length, stdout) != length)
-        return INF_EIO;
+    fwrite(version->content, 1, length, stdout);
     if (length == 0 || version->content[length - 1] != '\n')
         putchar('\n');
-    return 0;
+    return cli_printed();
+}
+
+static int show(cli_subject *s)
+{
+    const int64_t *version = s->context;
+    int error = inf_store_prompt_version(s->store, s->id, (int)*version, print_content, NULL);
+    if (error == INF_ENOTFOUND)
+        return cli_error("there is no such prompt, or no such version of it");
+    return error ? cli_store_error(s->store, error, "reading the prompt") : CLI_DONE;
 }
 
 static int prompt_show(int argc, char **argv)
@@ -302,18 +242,15 @@ static int prompt_show(int argc, char **argv)
     const char *data = NULL;
     int64_t version = 0;
     const cli_option options[] = {
-        {"--data", CLI_TEXT, &data, "DIR", CLI_DATA_HELP, CLI_DATA_ENVIRONMENT},
+        CLI_DATA_OPTION(&data),
         {"--version", CLI_INT, &version, "N", "which version (default: the latest)", NULL},
     };
     const cli_syntax syntax = {
         .command = "infinium prompt show",
-        .arguments = "UUID",
         .about = "Prints the content of a prompt.",
         .examples = "  infinium prompt show 0d8f6a3e-2b7c-4f6e-9c57-6f2f4f0f2a10 --version 1\n",
-        .options = options,
-        .option_count = CLI_COUNT(options),
-        .least = 1,
-        .most = 1,
+        CLI_OPTIONS(options),
+        CLI_ONE("UUID"),
     };
     cli_arguments arguments;
     int code = cli_parse(&syntax, argc, argv, &arguments);
@@ -321,18 +258,8 @@ static int prompt_show(int argc, char **argv)
         return code;
     if (version > INF_PROMPT_VERSIONS_MAX)
         return cli_usage_error(syntax.command, "there are at most %d versions", INF_PROMPT_VERSIONS_MAX);
-    uint8_t id[16];
-    inf_store *store;
-    code = open_for(&syntax, arguments.values[0], data, id, &store);
-    if (code < 0) {
-        int error = inf_store_prompt_version(store, id, (int)version, print_content, NULL);
-        if (error == INF_ENOTFOUND)
-            code = cli_error("there is no such prompt, or no such version of it");
-        else
-            code = error ? cli_store_error(store, error, "reading the prompt") : CLI_DONE;
-    }
-    inf_store_close(store);
-    return code;
+    cli_subject s = {.text = arguments.values[0], .context = &version};
+    return cli_on_subject(&s, &syntax, data, WRONG_ID, show);
 }
 
 static const cli_action actions[] = {

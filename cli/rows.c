@@ -6,21 +6,10 @@
 
 #include "api/summary.h"
 #include "base/id.h"
-#include "infinium.h"
 #include "options.h"
 #include "output.h"
 
 #define LINE_LIMIT (1 << 20)
-
-int cli_print_line(inf_buf *line)
-{
-    inf_buf_put_byte(line, '\n');
-    int error = line->error;
-    if (!error && fwrite(line->data, 1, line->length, stdout) != line->length)
-        error = INF_EIO;
-    inf_buf_free(line);
-    return error;
-}
 
 int cli_print_summary_json(const inf_summary *summary)
 {

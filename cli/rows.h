@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "base/json_write.h"
+#include "object.h"
 #include "store/store.h"
 
 /* One object and a line end on standard output. 0, or a negative INF_E... */
@@ -15,8 +15,5 @@ void cli_print_summary_row(const inf_summary *summary);
 
 /* The colour of a status, or NULL where standard output shows none. */
 const char *cli_status_colour(uint8_t status);
-
-/* Writes the buffer and a line end to standard output, and frees it. 0, or a negative INF_E... */
-int cli_print_line(inf_buf *line);
 
 #endif

@@ -3,9 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-#include "base/os.h"
 #include "commands.h"
 #include "data.h"
 #include "infinium.h"
@@ -61,9 +59,11 @@ static int print_config(const inf_config *config, const char *file)
     inf_buf out;
     inf_buf_init(&out, PRINT_LIMIT);
     inf_config_print(config, file, &out);
-    int rc = out.error ? out.error : inf_os_write_all(STDOUT_FILENO, out.data, out.length);
+    int error = out.error;
+    if (!error)
+        fwrite(out.data, 1, out.length, stdout);
     inf_buf_free(&out);
-    return rc == 0 ? CLI_DONE : cli_error("printing: %s", inf_strerror(rc));
+    return error ? cli_error("printing: %s", inf_strerror(error)) : CLI_DONE;
 }
 
 static int serve(struct given *g, const inf_config *config)
@@ -83,7 +83,6 @@ int cmd_serve(int argc, char **argv)
     add_options(&g);
     const cli_syntax syntax = {
         .command = "infinium serve",
-        .arguments = "",
         .about = "Runs the receiver: takes traces from agents, keeps them in DIR, shows them on a page.\n"
                  "Prints `listening on http://HOST:PORT` and a link that logs a browser in. SIGTERM ends it cleanly,\n"
                  "SIGHUP has it read its settings again.",

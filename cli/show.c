@@ -27,9 +27,7 @@ static int print_json(inf_store *store, const inf_summary *summary, const char *
         return cli_error("the trace's body cannot be read: %s", inf_json_error(parser));
     }
     error = cli_print_line(&line);
-    if (error && !ferror(stdout))
-        return cli_error("printing the trace: %s", inf_strerror(error));
-    return error ? CLI_FAILED : CLI_DONE;
+    return error ? cli_store_error(NULL, error, "printing the trace") : CLI_DONE;
 }
 
 static void title(const char *text)
@@ -176,25 +174,38 @@ static void print_people(const inf_summary *s, inf_json_value root)
     }
 }
 
-static int show(inf_store *store, const uint8_t id[16], bool json)
+struct wish {
+    const char *text; /* the id, or how it begins */
+    bool json;
+};
+
+static int show(void *context, inf_store *store, const char *dir)
 {
+    const struct wish *wish = context;
+    uint8_t id[16];
     inf_summary summary;
     char *body = NULL;
     size_t length;
+    (void)dir;
+    int code = cli_find_trace(store, wish->text, id);
+    if (code >= 0)
+        return code;
     int error = inf_store_get(store, id, &summary, &body, &length);
     if (error)
         return cli_store_error(store, error, "reading the trace");
-    int code = CLI_DONE;
     inf_json_value root;
+    code = CLI_DONE;
     inf_json *parser = inf_json_new();
     if (!parser)
         code = cli_error("%s", inf_strerror(INF_ENOMEM));
-    else if (json)
+    else if (wish->json)
         code = print_json(store, &summary, body, length, parser);
     else if (inf_json_parse(parser, body, length, 0, &root) != 0)
         code = cli_error("the trace's body cannot be read: %s", inf_json_error(parser));
     else
         print_people(&summary, root);
+    if (cli_printed() != 0)
+        code = CLI_FAILED;
     inf_json_free(parser);
     free(body);
     return code;
@@ -203,34 +214,23 @@ static int show(inf_store *store, const uint8_t id[16], bool json)
 int cmd_show(int argc, char **argv)
 {
     const char *data = NULL;
-    bool json = false;
+    struct wish wish = {0};
     const cli_option options[] = {
-        {"--data", CLI_TEXT, &data, "DIR", CLI_DATA_HELP, CLI_DATA_ENVIRONMENT},
-        {"--json", CLI_FLAG, &json, NULL, "the whole trace as one JSON object", NULL},
+        CLI_DATA_OPTION(&data),
+        CLI_JSON_OPTION(&wish.json, "the whole trace as one JSON object"),
     };
     const cli_syntax syntax = {
         .command = "infinium show",
-        .arguments = "ID",
         .about = "Shows one trace. ID is 32 hexadecimal digits, a UUID, or the beginning of one.",
         .examples = "  infinium show 1f3a\n"
                     "  infinium show 1f3a09bd12c84c5e9f0a6b1d2c3e4f50 --json | jq .steps\n",
-        .options = options,
-        .option_count = CLI_COUNT(options),
-        .least = 1,
-        .most = 1,
+        CLI_OPTIONS(options),
+        CLI_ONE("ID"),
     };
     cli_arguments arguments;
     int code = cli_parse(&syntax, argc, argv, &arguments);
     if (code >= 0)
         return code;
-    inf_store *store;
-    uint8_t id[16];
-    char dir[CLI_PATH_SIZE];
-    code = cli_open_store(&store, data, INF_STORE_READ_ONLY, true, dir);
-    if (code < 0)
-        code = cli_find_trace(store, arguments.values[0], id);
-    if (code < 0)
-        code = show(store, id, json);
-    inf_store_close(store);
-    return code;
+    wish.text = arguments.values[0];
+    return cli_with_store_caught_up(data, INF_STORE_READ_ONLY, show, &wish);
 }

@@ -46,7 +46,7 @@ static int print_group(void *context, const inf_stats_row *s)
 {
     (void)context;
     print_row(s, s->key ? s->key : "-");
-    return ferror(stdout) ? INF_EIO : 0;
+    return cli_printed();
 }
 
 static int print_bucket(void *context, const inf_stats_row *s)
@@ -55,7 +55,7 @@ static int print_bucket(void *context, const inf_stats_row *s)
     (void)context;
     cli_time(s->start_ns, start);
     print_row(s, start);
-    return ferror(stdout) ? INF_EIO : 0;
+    return cli_printed();
 }
 
 static int print_table(inf_store *store, const inf_stats_question *q)
@@ -73,9 +73,10 @@ static int print_table(inf_store *store, const inf_stats_question *q)
         error = inf_store_stats(store, &q->filter, q->interval_ns, INF_GROUP_NONE, 0, print_bucket, NULL);
     else
         error = inf_store_stats(store, &q->filter, 0, q->group, q->limit, print_group, NULL);
-    if (!error)
-        print_row(&total, "all");
-    return error;
+    if (error)
+        return error;
+    print_row(&total, "all");
+    return cli_printed();
 }
 
 static int print_json(inf_store *store, const inf_stats_question *q)
@@ -112,14 +113,27 @@ static int read_question(const cli_syntax *syntax, const char *by, int64_t minut
     return -1;
 }
 
+struct wish {
+    inf_stats_question question;
+    bool json;
+};
+
+static int print(void *context, inf_store *store, const char *dir)
+{
+    const struct wish *wish = context;
+    (void)dir;
+    int error = wish->json ? print_json(store, &wish->question) : print_table(store, &wish->question);
+    return error ? cli_store_error(store, error, "reading the numbers") : CLI_DONE;
+}
+
 int cmd_stats(int argc, char **argv)
 {
     const char *data = NULL, *by = "name";
-    bool json = false;
+    struct wish wish = {0};
     int64_t minutes = 0, limit = 50;
     cli_filter chosen = {0};
     const cli_option options[] = {
-        {"--data", CLI_TEXT, &data, "DIR", CLI_DATA_HELP, CLI_DATA_ENVIRONMENT},
+        CLI_DATA_OPTION(&data),
         {"--by", CLI_TEXT, &by, "WHAT", "a row each name, model, agent, or time (default: name)", NULL},
         {"--interval", CLI_INT, &minutes, "MINUTES", "with --by time: of a row (default: about 100 rows)", NULL},
         {"--from", CLI_TEXT, &chosen.from, "TIME", "started at or after, RFC 3339 (default: a day ago)", NULL},
@@ -128,11 +142,10 @@ int cmd_stats(int argc, char **argv)
         {"--name", CLI_TEXT, &chosen.name, "NAME", "only traces of this name", NULL},
         {"--model", CLI_TEXT, &chosen.model, "MODEL", "only traces with this model", NULL},
         {"--limit", CLI_INT, &limit, "N", "at most N names, models or agents (default: 50)", NULL},
-        {"--json", CLI_FLAG, &json, NULL, "one JSON object, as the API gives it", NULL},
+        CLI_JSON_OPTION(&wish.json, "one JSON object, as the API gives it"),
     };
     const cli_syntax syntax = {
         .command = "infinium stats",
-        .arguments = "",
         .about =
             "Shows how many traces there were, how many failed, how long they took (percentiles), and what they used.\n"
             "Quick however many there are: it reads sums by the minute, not the traces.",
@@ -140,22 +153,12 @@ int cmd_stats(int argc, char **argv)
                     "  infinium stats --by model --from 2026-11-01T00:00:00Z\n"
                     "  infinium stats --by time --interval 60 --name \"Email Classifier\"\n"
                     "  infinium stats --json | jq .totals.cost_usd\n",
-        .options = options,
-        .option_count = CLI_COUNT(options),
+        CLI_OPTIONS(options),
     };
     cli_arguments arguments;
-    inf_stats_question question = {0};
     int code = cli_parse(&syntax, argc, argv, &arguments);
-    if (code >= 0 || (code = cli_filter_read(&syntax, &chosen, &question.filter)) >= 0 ||
-        (code = read_question(&syntax, by, minutes, limit, &question)) >= 0)
+    if (code >= 0 || (code = cli_filter_read(&syntax, &chosen, &wish.question.filter)) >= 0 ||
+        (code = read_question(&syntax, by, minutes, limit, &wish.question)) >= 0)
         return code;
-    inf_store *store;
-    char dir[CLI_PATH_SIZE];
-    code = cli_open_store(&store, data, INF_STORE_READ_ONLY, true, dir);
-    if (code < 0) {
-        int error = json ? print_json(store, &question) : print_table(store, &question);
-        code = ferror(stdout) ? CLI_FAILED : error ? cli_store_error(store, error, "reading the numbers") : CLI_DONE;
-    }
-    inf_store_close(store);
-    return code;
+    return cli_with_store_caught_up(data, INF_STORE_READ_ONLY, print, &wish);
 }

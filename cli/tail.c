@@ -9,6 +9,7 @@
 #include "data.h"
 #include "infinium.h"
 #include "options.h"
+#include "output.h"
 #include "rows.h"
 
 #define POLL_MS 100
@@ -23,7 +24,7 @@ static void on_signal(int number)
 }
 
 typedef struct following {
-    bool json;
+    bool json, all;
     int64_t printed, limit;
     uint64_t sequence;
 } following;
@@ -40,20 +41,25 @@ static int print_row(void *context, const inf_summary *summary)
         cli_print_summary_row(summary);
     }
     f->printed++;
-    if (fflush(stdout) != 0)
+    if (cli_flush() != 0)
         return INF_EIO;
     return f->limit && f->printed == f->limit ? 1 : 0;
 }
 
-static int follow(inf_store *store, following *f)
+static int follow(void *context, inf_store *store, const char *dir)
 {
+    following *f = context;
+    (void)dir;
+    int result = f->all ? 0 : inf_store_sequence(store, &f->sequence);
+    if (result)
+        return cli_store_error(store, result, "reading the store");
     if (!f->json) {
         cli_print_summary_header();
-        fflush(stdout);
+        cli_flush();
     }
     while (!ended) {
-        int result = inf_store_changes(store, f->sequence, PAGE_ROWS, print_row, f);
-        if (result > 0 || ferror(stdout))
+        result = inf_store_changes(store, f->sequence, PAGE_ROWS, print_row, f);
+        if (result > 0 || cli_output_unread())
             return CLI_DONE;
         if (result < 0)
             return cli_store_error(store, result, "following the traces");
@@ -66,40 +72,27 @@ static int follow(inf_store *store, following *f)
 int cmd_tail(int argc, char **argv)
 {
     const char *data = NULL;
-    bool json = false, all = false;
     following f = {0};
     const cli_option options[] = {
-        {"--data", CLI_TEXT, &data, "DIR", CLI_DATA_HELP, CLI_DATA_ENVIRONMENT},
+        CLI_DATA_OPTION(&data),
         {"--limit", CLI_INT, &f.limit, "N", "end after N traces (default: never)", NULL},
-        {"--all", CLI_FLAG, &all, NULL, "begin with the traces that are there already", NULL},
-        {"--json", CLI_FLAG, &json, NULL, "one JSON object a line", NULL},
+        {"--all", CLI_FLAG, &f.all, NULL, "begin with the traces that are there already", NULL},
+        CLI_JSON_OPTION(&f.json, "one JSON object a line"),
     };
     const cli_syntax syntax = {
         .command = "infinium tail",
-        .arguments = "",
         .about = "Prints traces as they arrive or change, until Ctrl-C.",
         .examples = "  infinium tail\n"
                     "  infinium tail --json --limit 1\n",
-        .options = options,
-        .option_count = CLI_COUNT(options),
+        CLI_OPTIONS(options),
     };
     cli_arguments arguments;
     int code = cli_parse(&syntax, argc, argv, &arguments);
     if (code >= 0)
         return code;
-    f.json = json;
 
     struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    inf_store *store;
-    char dir[CLI_PATH_SIZE];
-    code = cli_open_store(&store, data, INF_STORE_READ_ONLY, false, dir);
-    int error = 0;
-    if (code < 0 && !all && (error = inf_store_sequence(store, &f.sequence)) != 0)
-        code = cli_store_error(store, error, "reading the store");
-    if (code < 0)
-        code = follow(store, &f);
-    inf_store_close(store);
-    return code;
+    return cli_with_store(data, INF_STORE_READ_ONLY, follow, &f);
 }

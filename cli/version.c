@@ -9,13 +9,11 @@
 int cmd_version(int argc, char **argv)
 {
     bool json = false;
-    const cli_option options[] = {{"--json", CLI_FLAG, &json, NULL, "one JSON object", NULL}};
+    const cli_option options[] = {CLI_JSON_OPTION(&json, "one JSON object")};
     const cli_syntax syntax = {
         .command = "infinium version",
-        .arguments = "",
         .about = "Prints the version.",
-        .options = options,
-        .option_count = CLI_COUNT(options),
+        CLI_OPTIONS(options),
     };
     cli_arguments arguments;
     int code = cli_parse(&syntax, argc, argv, &arguments);
