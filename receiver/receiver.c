@@ -56,6 +56,7 @@ static void *keep(void *context)
     inf_log_cause trouble = {0};
     unsigned lost = inf_keys_lost(r->keys);
     unsigned rounds = 0;
+    (void)pthread_setname_np(pthread_self(), "keeper");
     pthread_mutex_lock(&r->keeper_lock);
     while (!r->stopping) {
         pthread_mutex_unlock(&r->keeper_lock);

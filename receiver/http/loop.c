@@ -11,6 +11,7 @@
 
 #include "base/os.h"
 #include "infinium.h"
+#include "schedule.h"
 
 enum { LONGEST_WAIT_MS = 10000, PARKED_WAIT_MS = 100 };
 
@@ -37,6 +38,7 @@ static void *run(void *context)
 {
     inf_http_loop *loop = context;
     struct pollfd fds[2] = {{.fd = loop->epoll_fd, .events = POLLIN}, {.fd = loop->wake_fd, .events = POLLIN}};
+    inf_schedule_short_turns();
     while (!atomic_load(&loop->stop)) {
         if (atomic_load(&loop->quiet) && !loop->is_quiet) {
             MHD_quiesce_daemon(loop->daemon);

@@ -1,7 +1,9 @@
 /* See drain.h. */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -10,15 +12,15 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/os.h"
 #include "infinium.h"
 #include "ingest/drain.h"
 #include "ingest/record.h"
 
 enum { BATCH_ROWS = 1000, BATCH_BYTES = 16 * 1024 * 1024, NICE = 5 };
 enum { SMALL_ROWS = 250 }; /* of a batch while it must share a processor: it holds that for a short time only */
-enum { REST_FACTOR = 9 };
-#define REST_MAX_NS 250000000ull
-#define BEHIND_MAX_NS 2e9      /* of work that may wait while the drain rests */
+enum { REST_FACTOR = 24 };
+#define REST_MAX_NS 1000000000ull
 #define COMING_NS 300000000ull /* traces keep coming: the last ones are not older */
 #define LINGER_NS 50000000ull  /* how long a batch may wait for more when nobody waits for it */
 #define IDLE_NS 500000000ull
@@ -42,9 +44,9 @@ struct inf_drain {
     void *context;
     struct batch batch;
     inf_log_cause trouble;
-    double ns_per_byte; /* of a processor, lately */
     uint32_t segment_bytes;
-    long preempted; /* how often the thread had lost its processor when it was last asked */
+    uint64_t journal_max_bytes;
+    int schedule_fd; /* what the kernel says of the thread; -1: nothing */
 
     pthread_t thread;
     pthread_mutex_t lock;
@@ -211,12 +213,6 @@ static uint64_t waiting_bytes(const inf_drain *d, inf_position done)
     return done == 0 || bytes < 0 ? 0 : (uint64_t)bytes;
 }
 
-/* Nanoseconds of a processor that it takes to store what waits. */
-static double backlog_ns(const inf_drain *d)
-{
-    return (double)waiting_bytes(d, d->done) * d->ns_per_byte;
-}
-
 void inf_drain_get_stats(inf_drain *d, inf_drain_stats *out)
 {
     pthread_mutex_lock(&d->lock);
@@ -230,27 +226,38 @@ void inf_drain_get_stats(inf_drain *d, inf_drain_stats *out)
     out->transactions = &d->transactions;
 }
 
-/* Nanoseconds on a processor, and whether it was taken away since the last question. */
-static uint64_t used_ns(inf_drain *d, bool *crowded)
+/* What the thread has had of a processor, and how long it has waited for one, in nanoseconds. */
+struct share {
+    uint64_t worked;
+    uint64_t waited;
+};
+
+static struct share share_now(const inf_drain *d)
 {
-    struct rusage use;
+    struct share s = {0};
     struct timespec t;
-    if (getrusage(RUSAGE_THREAD, &use) != 0 || clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) != 0)
-        return 0;
-    *crowded = use.ru_nivcsw > d->preempted;
-    d->preempted = use.ru_nivcsw;
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+    char text[80] = "";
+    if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) == 0)
+        s.worked = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+    if (d->schedule_fd >= 0 && inf_os.pread(d->schedule_fd, text, sizeof text - 1, 0) > 0)
+        (void)sscanf(text, "%*u %" SCNu64, &s.waited);
+    return s;
 }
 
-/* After a transaction of `bytes` that took `worked_ns` of a processor. */
-static void rest(inf_drain *d, size_t bytes, uint64_t worked_ns, bool crowded)
+/* How much of the rests is left, 1 to 0. Until the journal is half full all, from three quarters on nothing. */
+static double patience(inf_drain *d)
 {
-    double now = (double)worked_ns / (double)(bytes ? bytes : 1);
-    d->ns_per_byte = d->ns_per_byte > 0 ? d->ns_per_byte + (now - d->ns_per_byte) / 8 : now;
-    double behind = backlog_ns(d) / BEHIND_MAX_NS;
+    double full = (double)waiting_bytes(d, d->done) / (double)d->journal_max_bytes;
+    return full < 0.5 ? 1 : full > 0.75 ? 0 : (0.75 - full) * 4;
+}
+
+/* After a transaction that had this much of a processor. */
+static void rest(inf_drain *d, uint64_t worked_ns, bool crowded)
+{
+    double left = patience(d);
     pthread_mutex_lock(&d->lock);
     bool coming = inf_mono_ns() - d->woken_ns < COMING_NS;
-    uint64_t ns = crowded && coming && behind < 1 ? (uint64_t)((double)(worked_ns * REST_FACTOR) * (1 - behind)) : 0;
+    uint64_t ns = crowded && coming ? (uint64_t)((double)(worked_ns * REST_FACTOR) * left) : 0;
     uint64_t until = inf_mono_ns() + (ns < REST_MAX_NS ? ns : REST_MAX_NS);
     for (uint64_t at; ns > 0 && d->waiting == 0 && !d->stopping && (at = inf_mono_ns()) < until;)
         wait_ns(d, until - at);
@@ -279,8 +286,7 @@ static void *run(void *context)
     inf_drain *d = context;
     uint64_t began_ns = 0;
     stand_back();
-    bool crowded = false;
-    (void)used_ns(d, &crowded);
+    d->schedule_fd = inf_os.open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC, 0);
     while (next_round(d, began_ns)) {
         bool had = d->batch.any;
         int rc = fill(&d->batch, d->journal);
@@ -290,20 +296,22 @@ static void *run(void *context)
             began_ns = inf_mono_ns();
         if (d->batch.any && is_due(d, began_ns)) {
             bool full = is_full(&d->batch);
-            size_t bytes = d->batch.bytes;
-            uint64_t before = used_ns(d, &crowded);
+            struct share before = share_now(d);
             commit(d);
-            uint64_t after = used_ns(d, &crowded);
-            rest(d, bytes, after - before, crowded);
+            struct share after = share_now(d);
+            uint64_t worked_ns = after.worked - before.worked;
+            rest(d, worked_ns, after.waited - before.waited > worked_ns);
             if (full)
                 look_again(d);
         }
     }
+    if (d->schedule_fd >= 0)
+        inf_os.close(d->schedule_fd);
     return NULL;
 }
 
-int inf_drain_start(inf_drain **out, inf_journal *journal, uint32_t segment_bytes, inf_directory *directory,
-                    inf_drain_stored stored, void *context)
+int inf_drain_start(inf_drain **out, inf_journal *journal, uint32_t segment_bytes, uint64_t max_bytes,
+                    inf_directory *directory, inf_drain_stored stored, void *context)
 {
     *out = NULL;
     inf_drain *d = calloc(1, sizeof *d);
@@ -314,6 +322,8 @@ int inf_drain_start(inf_drain **out, inf_journal *journal, uint32_t segment_byte
     d->stored = stored;
     d->context = context;
     d->segment_bytes = segment_bytes;
+    d->journal_max_bytes = max_bytes;
+    d->schedule_fd = -1;
     d->batch.most = BATCH_ROWS;
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);

@@ -3,9 +3,9 @@
  * loses nothing.
  *
  * Storing a trace costs several times what taking it costs. Where both must share too few processors and traces keep
- * coming, the drain rests after each transaction, so that taking goes first: up to nine times as long as it has worked,
- * less the more waits to be stored, not at all once that is two seconds of work, when somebody waits for it, or at the
- * end. */
+ * coming, the drain rests after each transaction, so that taking goes first: 24 times as long as it has worked, at most
+ * a second; less once what waits is half of the journal's bound, and not at all from three quarters on, when somebody
+ * waits for it, or at the end. Too few: it waited longer for a processor than it had one. */
 #ifndef INF_INGEST_DRAIN_H
 #define INF_INGEST_DRAIN_H
 
@@ -30,9 +30,9 @@ typedef struct inf_drain_stats {
 typedef void (*inf_drain_stored)(void *context);
 
 /* Starts the thread, with a store handle of its own. The journal's reading side belongs to it from now on; a
- * segment of it has `segment_bytes`. */
-int inf_drain_start(inf_drain **out, inf_journal *journal, uint32_t segment_bytes, inf_directory *directory,
-                    inf_drain_stored stored, void *context);
+ * segment of it has `segment_bytes`, all of them together `max_bytes` at most. */
+int inf_drain_start(inf_drain **out, inf_journal *journal, uint32_t segment_bytes, uint64_t max_bytes,
+                    inf_directory *directory, inf_drain_stored stored, void *context);
 /* Something was appended. Any thread. */
 void inf_drain_wake(inf_drain *drain);
 /* Waits until everything up to `position` is in the store. 0 or INF_ETIMEDOUT. Any thread. */

@@ -9,8 +9,9 @@
 #include "infinium.h"
 #include "ingest/intake.h"
 #include "ingest/record.h"
+#include "schedule.h"
 
-enum { SEGMENT_BYTES = 16 * 1024 * 1024, CATCH_UP_MS = 5000 };
+enum { SEGMENT_BYTES = 16 * 1024 * 1024, CATCH_UP_MS = 5000, UNSYNCED_SEGMENTS = 4 };
 #define DEFAULT_MAX_BYTES (1024ull * 1024 * 1024)
 
 struct inf_intake {
@@ -20,6 +21,7 @@ struct inf_intake {
     void (*wants_care)(void *context);
     void *context;
     _Atomic uint64_t appended; /* the furthest record's end */
+    _Atomic uint64_t durable;  /* everything before is */
     inf_log_cause trouble;     /* syncing */
     inf_log_cause cramped;     /* growing */
     atomic_bool full;          /* the last append found no room */
@@ -53,6 +55,7 @@ static int make_durable(inf_intake *in)
         return rc;
     }
     inf_log_over(&in->trouble);
+    raise_to(&in->durable, upto);
     raise_to(&in->directory->state->accepted, upto);
     return 0;
 }
@@ -60,6 +63,8 @@ static int make_durable(inf_intake *in)
 static void *run(void *context)
 {
     inf_intake *in = context;
+    (void)pthread_setname_np(pthread_self(), "commit");
+    inf_schedule_short_turns();
     for (;;) {
         pthread_mutex_lock(&in->lock);
         while (!in->first && !in->stopping)
@@ -97,10 +102,11 @@ int inf_intake_open(inf_intake **out, inf_directory *directory, uint64_t max_byt
     pthread_cond_init(&in->work, NULL);
     max_bytes = max_bytes ? max_bytes : DEFAULT_MAX_BYTES;
     in->max_bytes = max_bytes;
-    inf_journal_options options = {.dir = directory->journal, .segment_bytes = SEGMENT_BYTES, .max_bytes = max_bytes};
+    inf_journal_options options = {
+        .dir = directory->journal, .segment_bytes = SEGMENT_BYTES, .max_bytes = max_bytes, .staged = true};
     int rc = inf_journal_open(&in->journal, &options);
     if (rc == 0)
-        rc = inf_drain_start(&in->drain, in->journal, SEGMENT_BYTES, directory, stored, context);
+        rc = inf_drain_start(&in->drain, in->journal, SEGMENT_BYTES, max_bytes, directory, stored, context);
     if (rc == 0 && pthread_create(&in->thread, NULL, run, in) != 0)
         rc = INF_ESYS;
     if (rc < 0) {
@@ -112,9 +118,19 @@ int inf_intake_open(inf_intake **out, inf_directory *directory, uint64_t max_byt
     return 0;
 }
 
+/* What cannot be synced stays in memory: only so much of it. */
+static bool too_much_unsynced(const inf_intake *in)
+{
+    uint64_t first = atomic_load_explicit(&in->durable, memory_order_relaxed) >> 32;
+    uint64_t last = atomic_load_explicit(&in->appended, memory_order_relaxed) >> 32;
+    return last > first + UNSYNCED_SEGMENTS && atomic_load_explicit(&in->trouble.said, memory_order_relaxed);
+}
+
 int inf_intake_append(inf_intake *in, const inf_store_put *trace)
 {
     uint8_t head[INF_INGEST_HEAD_MAX];
+    if (too_much_unsynced(in))
+        return INF_EIO;
     size_t length = inf_ingest_encode(&trace->summary, head);
     inf_position end = 0;
     int rc = inf_journal_append(in->journal, INF_RECORD_INGEST, head, length, trace->body, trace->body_length, &end);
@@ -166,6 +182,8 @@ void inf_intake_maintain(inf_intake *in)
         inf_log_over(&in->cramped);
     else if (rc < 0 && rc != INF_EFULL)
         inf_log_once(&in->cramped, INF_LOG_ERROR, "the journal cannot grow: %s", inf_strerror(rc));
+    if (too_much_unsynced(in))
+        (void)make_durable(in); /* nobody is let in who would have it tried again */
 }
 
 void inf_intake_stop(inf_intake *in)

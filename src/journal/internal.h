@@ -37,8 +37,9 @@
 #define STOCK 0xffff0000u  /* spares that have never been part of the log are named from this number on */
 #define FOLIO (128u << 10) /* written at once, so that it becomes one piece of the page cache, and mapped so */
 #define POPULATE_AHEAD (1u << 20)
-#define FILL_AT_ONCE (1u << 20) /* when a segment is made */
-#define FILL_STEP (256u << 10)  /* of the next one, under one hold of the lock */
+#define FILL_AT_ONCE (1u << 20)  /* when a segment is made */
+#define FILL_STEP (256u << 10)   /* of the next one, under one hold of the lock */
+#define FILL_DIRECT (512u << 10) /* of a staged one, past the page cache */
 #define RECORD_MAGIC 0x4a52u
 #define RECORD_HEADER 16u
 #define RECORD_END 255u /* type of the mark that seals a segment */
@@ -138,6 +139,7 @@ struct segment {
     uint32_t released;       /* (L) bytes whose pages were given back */
     int fd;                  /* (L) -1: not open */
     unsigned pins;           /* (L) syncs that use fd */
+    bool staged;             /* (L) but for the header `base` is memory, from where sync.c writes it into the file */
     bool in_memory;          /* (L) has no file, for it was made before there was a directory, or there is none */
     bool damaged;            /* (L) it can no longer be told whether a producer is still writing into it */
     _Atomic uint32_t sealed; /* offset of the end once no record can be added, else 0 */
@@ -192,6 +194,7 @@ struct inf_journal {
     bool parent_synced;          /* (sync_lock) */
 
     bool adopted;
+    bool staged;
     atomic_bool in_files; /* may become true: inf_journal_attach() */
     int lock_fd;          /* -1: no files */
     char path[PATH_MAX];
@@ -233,6 +236,10 @@ int segment_to_file(inf_journal *j, struct segment *s);
 /* Gives the last of the prepared ones up: to the spares, or (true) into `out`, to be dropped and its file deleted. With
  * `lock` held. */
 bool segment_unprepare(inf_journal *j, struct segment *out);
+
+/* Writes what is at `from` to `upto` of a staged segment into its file; whole pages, zeros past the end. The segment is
+ * pinned. */
+int segment_write(const struct segment *s, uint32_t from, uint32_t upto);
 
 /* Makes a cleared spare. Without any lock, so that producers need not wait; `number` is for its name. */
 int segment_make_spare(inf_journal *j, uint32_t number, struct segment *out);

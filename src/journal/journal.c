@@ -53,6 +53,12 @@
  * as it goes. A header that does not check out costs only the acknowledged offset: id and number are in the names, the
  * size is the file's, and the records speak for themselves.
  *
+ * STAGED. The receiver syncs all the time, and only what is synced counts for it. There the mapping is memory, but for
+ * the header's page, and a sync writes what was published since the last one into the file: whole pages, past the page
+ * cache where the file system can. A store into a mapped page of a file would trap after each sync, and writing mapped
+ * pages back costs several times as much. So a killed process leaves what it has synced. A segment leaves the memory
+ * once it is in the file, and is mapped from there when the reader comes to it later.
+ *
  * WITHOUT A DIRECTORY everything is the same in anonymous memory. When there is one after all (inf_journal_attach()),
  * the current segment is closed, the next one is a file, and what is in memory is written to files of its own, each
  * mapped in the place of the memory, once its writers are done. The writer's id, which is in every checksum, stays.
@@ -220,6 +226,7 @@ int inf_journal_open(inf_journal **out, const inf_journal_options *options)
     inf_journal *j = journal_new(segment_bytes, (uint32_t)max_segments);
     if (!j)
         return INF_ENOMEM;
+    j->staged = options->dir && options->staged;
     int error = options->dir ? open_in_files(j, options->dir) : INF_OK;
     if (!options->dir)
         j->writer_id = inf_random_u64() | 1; /* it may get a directory later, and is in every checksum until then */
@@ -329,6 +336,29 @@ static void fill_next(inf_journal *j)
         sync_pinned(j, s);
 }
 
+static bool room_for_spare(const inf_journal *j)
+{
+    return !j->create_error && j->last - j->first + 1 + j->next_count + j->spare_count + j->clearing < j->max_segments;
+}
+
+/* The lock is held, and given up in between. */
+static bool add_spare(inf_journal *j)
+{
+    struct segment s;
+    uint32_t number = j->stock_number;
+    j->stock_number = number == UINT32_MAX ? STOCK : number + 1;
+    j->clearing++;
+    pthread_mutex_unlock(&j->lock);
+    int error = segment_make_spare(j, number, &s);
+    pthread_mutex_lock(&j->lock);
+    j->clearing--;
+    if (error)
+        return false;
+    j->spares[j->spare_count++] = s;
+    atomic_store_explicit(&j->full, false, memory_order_relaxed);
+    return true;
+}
+
 /* How many segments were filled since the last time says how many to have ready: making one costs as much as a thousand
  * appends. While nothing is filled for a while, one is enough. The lock is held, and given up in between. */
 static void keep_ahead(inf_journal *j)
@@ -344,22 +374,11 @@ static void keep_ahead(inf_journal *j)
         j->wanted = 1;
     if (j->wanted > 1 && now - j->rolled_at_ns > CALM_NS)
         j->wanted = 1;
-    while (j->in_files && j->wanted > 1 && j->next_count + j->spare_count < j->wanted && !j->create_error &&
-           j->last - j->first + 1 + j->next_count + j->spare_count + j->clearing < j->max_segments) {
-        struct segment s;
-        uint32_t number = j->stock_number;
-        j->stock_number = number == UINT32_MAX ? STOCK : number + 1;
-        j->clearing++;
-        pthread_mutex_unlock(&j->lock);
-        int error = segment_make_spare(j, number, &s);
-        pthread_mutex_lock(&j->lock);
-        j->clearing--;
-        if (error) {
+    while (j->in_files && j->wanted > 1 && j->next_count + j->spare_count < j->wanted && room_for_spare(j)) {
+        if (!add_spare(j)) {
             j->wanted = 1; /* no room for more than what is needed: whoever needs it tries himself, and says why not */
             break;
         }
-        j->spares[j->spare_count++] = s;
-        atomic_store_explicit(&j->full, false, memory_order_relaxed);
     }
     while (j->wanted > 1 && j->next_count < j->wanted && j->spare_count > 0 && segment_prepare_next(j) == INF_OK) {
         pthread_mutex_unlock(&j->lock);
@@ -378,6 +397,8 @@ int inf_journal_maintain(inf_journal *j)
     clear_spares(j);
     uint64_t reserve = atomic_load_explicit(&j->reserve, memory_order_acquire);
     uint64_t offset = reserve_offset(reserve);
+    if (next_is_due(j, offset) && j->staged && j->spare_count == 0 && room_for_spare(j))
+        (void)add_spare(j); /* which takes its time, and not the lock */
     if (next_is_due(j, offset))
         error = segment_prepare_next(j);
     if (!error)
@@ -391,7 +412,7 @@ int inf_journal_maintain(inf_journal *j)
         segment_populate(current, ahead < j->segment_bytes ? (uint32_t)ahead : j->segment_bytes);
     if (j->next_count && ahead > j->segment_bytes)
         segment_populate(segment_at(j, j->last + 1), (uint32_t)(ahead - j->segment_bytes));
-    bool fill = j->in_files && j->next_count && segment_at(j, j->last + 1)->filled < j->segment_bytes;
+    bool fill = j->in_files && !j->staged && j->next_count && segment_at(j, j->last + 1)->filled < j->segment_bytes;
     pthread_mutex_unlock(&j->lock);
     if (fill)
         fill_next(j);
@@ -440,6 +461,8 @@ void inf_journal_close(inf_journal *j)
     if (!j)
         return;
     bool finished = is_finished(j);
+    if (j->staged && !finished)
+        (void)inf_journal_sync(j); /* what fails now was not acknowledged to anybody */
     uint32_t last = j->last;
     for (uint32_t index = j->first; index <= last; index++) {
         struct segment *s = segment_at(j, index);

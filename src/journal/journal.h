@@ -26,6 +26,7 @@ typedef struct inf_journal_options {
     const char *dir;        /* NULL: keep no files (anonymous memory, same code) */
     uint32_t segment_bytes; /* 0: 1 MiB; 8 KiB to 1 GiB. A record holds at most segment_bytes - 4112 bytes. */
     uint64_t max_bytes;     /* all segments of this writer together; 0: 256 MiB */
+    bool staged;            /* with dir: records reach their file with inf_journal_sync(), and not before */
 } inf_journal_options;
 
 typedef struct inf_record {
@@ -51,7 +52,8 @@ int inf_journal_attach(inf_journal *j, const char *dir);
 int inf_journal_append(inf_journal *j, uint8_t type, const void *head, size_t head_length, const void *body,
                        size_t body_length, inf_position *end);
 
-/* Makes everything appended before this call durable (fdatasync of each touched segment). Any thread; may block. */
+/* Makes everything appended before this call durable (fdatasync of each touched segment). Any thread; may block. When
+ * it fails, nothing is known of what was appended since the last success; the next call tries all of that again. */
 int inf_journal_sync(inf_journal *j);
 
 /* Housekeeping, off the hot path, by one background thread: prepares (allocates, pre-faults) the next segment. */

@@ -7,7 +7,7 @@
 #include "journal/internal.h"
 
 #define DROPS 8 /* segments given back under one hold of the lock */
-#define RELEASE_STEP (1u << 20)
+#define RELEASE_STEP (2u << 20)
 
 enum found record_look(uint64_t writer_id, uint32_t number, uint8_t *base, uint32_t limit, uint32_t offset,
                        uint64_t *word)
@@ -94,8 +94,8 @@ static bool retire_first(inf_journal *j, struct segment *out)
     if (s->damaged)
         out->base = NULL;
     uint32_t keep = j->wanted > j->next_count + SPARES_IDLE ? j->wanted - j->next_count : SPARES_IDLE;
-    if (j->adopted || (s->in_memory && j->in_files) || j->spare_count + j->clearing >= keep || !out->base ||
-        j->segment_bytes > RECYCLE_MAX)
+    if (j->adopted || j->staged || (s->in_memory && j->in_files) || j->spare_count + j->clearing >= keep ||
+        !out->base || j->segment_bytes > RECYCLE_MAX)
         return true;
     if (out->fd >= 0)
         (void)inf_os.madvise(out->base, out->limit, MADV_DONTNEED); /* no part of the process any more */
@@ -110,12 +110,18 @@ static bool mapping_idle(const inf_journal *j, uint32_t index, uint32_t acked_in
     if (s->in_memory || !s->base || s->pins || s->damaged || index == j->read_index ||
         (index >= acked_index && index < j->read_index))
         return false;
+    if (s->staged && index >= position_index(atomic_load_explicit(&j->synced, memory_order_acquire)))
+        return false;
     return j->adopted || (index < j->last && index < j->walk_index);
 }
 
-/* Pages of a large segment that are acknowledged leave the process (they stay in the page cache). */
+/* Pages of a large segment that are acknowledged leave the process (they stay in the page cache, or the file). */
 static void release_pages(inf_journal *j, inf_position acked)
 {
+    if (j->staged) { /* what is not in the file yet stays */
+        inf_position synced = atomic_load_explicit(&j->synced, memory_order_acquire);
+        acked = acked < synced ? acked : synced;
+    }
     uint32_t index = position_index(acked);
     if (j->segment_bytes <= RECYCLE_MAX || index < j->first || index > j->last)
         return;

@@ -88,19 +88,42 @@ static uint32_t folio_of(const struct segment *s)
     return s->limit > RECYCLE_MAX ? SMALL_FOLIO : FOLIO;
 }
 
-static int write_zeros(int fd, uint32_t from, uint32_t upto, uint32_t most)
+/* Some file systems take O_DIRECT when a file is opened and refuse a write: those do without. True: try again. */
+static bool give_up_direct(int fd)
 {
-    static uint8_t zeros[FOLIO]; /* never written to */
+    int flags = inf_os.fcntl(fd, F_GETFL);
+    return flags >= 0 && (flags & O_DIRECT) && inf_os.fcntl(fd, F_SETFL, flags & ~O_DIRECT) == 0;
+}
+
+/* With a `step` of 0 always the same bytes, `most` at a time. */
+static int write_pieces(int fd, const uint8_t *data, size_t step, uint32_t from, uint32_t upto, uint32_t most)
+{
     while (from < upto) {
         size_t take = upto - from < most ? upto - from : most;
-        ssize_t n = inf_os.pwrite(fd, zeros, take, from);
-        if (n < 0 && errno == EINTR)
+        ssize_t n = inf_os.pwrite(fd, data, take, from);
+        if (n < 0 && (errno == EINTR || (errno == EINVAL && give_up_direct(fd))))
             continue;
         if (n <= 0)
             return n < 0 ? inf_os_error(errno) : INF_EIO;
         from += (uint32_t)n;
+        data += step * (size_t)n;
     }
     return INF_OK;
+}
+
+static int write_zeros(int fd, uint32_t from, uint32_t upto, uint32_t most)
+{
+    static uint8_t zeros[FILL_DIRECT] __attribute__((aligned(4096))); /* never written to */
+    return write_pieces(fd, zeros, 0, from, upto, most);
+}
+
+int segment_write(const struct segment *s, uint32_t from, uint32_t upto)
+{
+    from &= ~(PAGE - 1);
+    upto = (upto + PAGE - 1) & ~(PAGE - 1);
+    if (upto > s->limit)
+        upto = s->limit;
+    return from < upto ? write_pieces(s->fd, s->base + from, 1, from, upto, upto - from) : INF_OK;
 }
 
 void segment_fill(struct segment *s, uint32_t upto)
@@ -153,6 +176,37 @@ static void *map_aligned(size_t length, int fd)
     return base;
 }
 
+/* The header's page is the file's; the rest is memory, and written by sync.c: a store into a mapped page traps after
+ * each sync, and a sync of mapped pages costs several times that of a write past the page cache. */
+static void *map_staged(size_t length, int fd)
+{
+    uint8_t *base = inf_os.mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (base == MAP_FAILED)
+        return base;
+    if (inf_os.mmap(base, SEGMENT_HEADER, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED) {
+        int error = errno;
+        inf_os.munmap(base, length);
+        errno = error;
+        return MAP_FAILED;
+    }
+    (void)inf_os.madvise(base, SEGMENT_HEADER, MADV_RANDOM); /* reads nothing of what follows it */
+    if (length > RECYCLE_MAX)
+        (void)inf_os.madvise(base + SEGMENT_HEADER, length - SEGMENT_HEADER, MADV_HUGEPAGE);
+    return base;
+}
+
+static int open_new(const inf_journal *j, const char *path)
+{
+    int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
+    if (j->staged) {
+        int fd = inf_os.open(path, flags | O_DIRECT, 0600);
+        if (fd >= 0 || errno != EINVAL)
+            return fd;
+        inf_os.unlink(path); /* it may have been made nevertheless */
+    }
+    return inf_os.open(path, flags, 0600);
+}
+
 int segment_to_file(inf_journal *j, struct segment *s)
 {
     char path[PATH_MAX];
@@ -193,14 +247,14 @@ static int create_file(const inf_journal *j, uint32_t number, struct segment *s)
     int error = segment_path(j, number, path);
     if (error)
         return error;
-    int fd = inf_os.open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int fd = open_new(j, path);
     if (fd < 0)
         return inf_os_error(errno);
     s->fd = fd;
     error = allocate(s, j->segment_bytes);
     void *base = MAP_FAILED;
     if (!error) {
-        base = map_aligned(j->segment_bytes, fd);
+        base = j->staged ? map_staged(j->segment_bytes, fd) : map_aligned(j->segment_bytes, fd);
         if (base == MAP_FAILED)
             error = inf_os_error(errno);
     }
@@ -243,7 +297,7 @@ void segment_clear(struct segment *s)
 void segment_refresh(struct segment *s, uint32_t from)
 {
     from &= ~(FOLIO - 1);
-    if (s->limit > RECYCLE_MAX || !s->base || from >= s->limit)
+    if (s->limit > RECYCLE_MAX || s->staged || !s->base || from >= s->limit)
         return;
     if (inf_os.madvise(s->base + from, s->limit - from, MADV_DONTNEED) == 0 && s->populated > from)
         s->populated = from;
@@ -276,7 +330,14 @@ static int recycle(inf_journal *j, uint32_t number, struct segment *s)
 int segment_make_spare(inf_journal *j, uint32_t number, struct segment *out)
 {
     *out = (struct segment){.number = number, .limit = j->segment_bytes, .fd = -1};
-    return create_file(j, number, out);
+    int error = create_file(j, number, out);
+    /* Nobody waits for it: everything is written, and gets to the disk, so that the syncs of its records change nothing
+     * but those. It only makes them cheaper. */
+    if (!error && j->staged && write_zeros(out->fd, out->filled, out->limit, FILL_DIRECT) == INF_OK) {
+        out->filled = out->limit;
+        (void)inf_os.fdatasync(out->fd);
+    }
+    return error;
 }
 
 bool segment_unprepare(inf_journal *j, struct segment *out)
@@ -324,6 +385,7 @@ int segment_prepare_next(inf_journal *j)
     s->released = 0;
     s->fd = fresh.fd;
     s->in_memory = fresh.fd < 0;
+    s->staged = j->staged && fresh.fd >= 0;
     s->pins = 0;
     s->damaged = false;
     atomic_store_explicit(&s->sealed, 0, memory_order_relaxed);
@@ -359,6 +421,7 @@ int segment_map(inf_journal *j, struct segment *s)
     }
     s->base = base;
     s->fd = fd;
+    s->staged = false;
     s->populated = s->limit; /* for reading, pages come as they are touched */
     s->released = 0;
     return INF_OK;

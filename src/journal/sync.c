@@ -2,7 +2,10 @@
  * when names in it changed. Syncs are serialised, so those who wait find their work done by the one before them.
  *
  * What is known to be durable ends where publishing had got to without a gap (the walk) BEFORE the fdatasync: a record
- * that was reserved by then but not written is not covered, although the tail was past it. */
+ * that was reserved by then but not written is not covered, although the tail was past it.
+ *
+ * A staged log is in memory until here: what was published since the last sync is written into the file, then synced.
+ * When either fails, all of it is written again by the next sync, from that memory, which is kept until then. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,9 +19,9 @@
 
 /* After a failed write-back the kernel calls the pages clean though the disk does not have them: a second fdatasync
  * would succeed and mean nothing. Writing to each page makes them dirty again. */
-static void make_dirty_again(struct segment *s, uint32_t from)
+static void make_dirty_again(struct segment *s, uint32_t from, uint32_t upto)
 {
-    for (uint32_t at = from & ~(PAGE - 1); at < s->limit; at += PAGE)
+    for (uint32_t at = from & ~(PAGE - 1); at < upto; at += PAGE)
         atomic_fetch_or_explicit(word_at(s->base, at), 0, memory_order_relaxed);
 }
 
@@ -31,6 +34,18 @@ static int sync_path(const char *path, int flags, bool data_only)
     int error = result ? inf_os_error(errno) : INF_OK;
     inf_os.close(fd);
     return error;
+}
+
+/* Where in this segment what can be synced ends. */
+static uint32_t published_end(const inf_journal *j, uint32_t index)
+{
+    const struct segment *s = segment_at(j, index);
+    if (s->damaged)
+        return s->limit; /* nobody knows */
+    if (index >= j->walk_index)
+        return index == j->walk_index ? j->walk_offset : SEGMENT_HEADER;
+    uint32_t sealed = atomic_load_explicit(&s->sealed, memory_order_acquire);
+    return s->limit - sealed < RECORD_HEADER ? sealed : sealed + RECORD_HEADER; /* with the mark */
 }
 
 static int sync_segment(inf_journal *j, uint32_t index, uint32_t from)
@@ -47,7 +62,9 @@ static int sync_segment(inf_journal *j, uint32_t index, uint32_t from)
     if (j->sync_failed && !s->base)
         error = segment_map(j, s);
     if (!error && j->sync_failed)
-        make_dirty_again(s, from);
+        make_dirty_again(s, s->staged ? 0 : from, s->staged ? SEGMENT_HEADER : s->limit);
+    const struct segment staged = {.base = s->staged ? s->base : NULL, .limit = s->limit, .fd = s->fd};
+    uint32_t upto = published_end(j, index);
     if (s->fd >= 0) {
         fd = s->fd;
         s->pins++;
@@ -55,6 +72,8 @@ static int sync_segment(inf_journal *j, uint32_t index, uint32_t from)
         error = segment_path(j, s->number, path);
     }
     pthread_mutex_unlock(&j->lock);
+    if (error == INF_OK && staged.base)
+        error = segment_write(&staged, from > SEGMENT_HEADER ? from : SEGMENT_HEADER, upto);
     if (error == INF_OK && fd < 0)
         error = sync_path(path, O_RDWR, true);
     else if (error == INF_OK && inf_os.fdatasync(fd) != 0)

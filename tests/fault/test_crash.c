@@ -81,7 +81,10 @@ static void freeze(void *context)
 
 static void open_writer(struct world *w)
 {
-    inf_journal_options options = {.dir = w->dir, .segment_bytes = 8192u << below(w, 3), .max_bytes = 256u << 10};
+    inf_journal_options options = {.dir = w->dir,
+                                   .segment_bytes = 8192u << below(w, 3),
+                                   .max_bytes = 256u << 10,
+                                   .staged = (w->seed + w->writer) % 2};
     if (inf_journal_open(&w->journal, &options) != INF_OK)
         w->journal = NULL;
     w->writer++;

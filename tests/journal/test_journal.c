@@ -552,6 +552,102 @@ static void test_full_disk(void **state)
     inf_journal_close(j);
 }
 
+static ssize_t failing_pwrite(int fd, const void *data, size_t length, off_t at)
+{
+    (void)fd, (void)data, (void)length, (void)at;
+    errno = disk_errno;
+    return -1;
+}
+
+static uint64_t pending(void)
+{
+    uint64_t n = 0;
+    assert_int_equal(inf_journal_peek(dir.path, &n), 0);
+    return n;
+}
+
+/* Into the files with a sync and not before; again when that has failed; and read back from there when it has left the
+ * memory. */
+static void test_staged(void **state)
+{
+    (void)state;
+    enum { COUNT = 300 };
+    ssize_t (*before)(int, const void *, size_t, off_t) = inf_os.pwrite;
+    inf_journal *j = NULL;
+    inf_record record;
+    inf_journal_options options = {.dir = dir.path, .segment_bytes = 8192, .staged = true};
+    assert_int_equal(inf_journal_open(&j, &options), 0);
+    for (uint64_t i = 0; i < 5; i++)
+        assert_int_equal(append(j, i, NULL), 0);
+    assert_int_equal(pending(), 0);
+    assert_int_equal(inf_journal_sync(j), 0);
+    assert_int_equal(pending(), 5);
+    assert_int_equal(append(j, 5, NULL), 0);
+    disk_errno = EIO;
+    inf_os.pwrite = failing_pwrite;
+    assert_int_equal(inf_journal_sync(j), INF_EIO);
+    assert_int_equal(inf_journal_sync(j), INF_EIO);
+    inf_os.pwrite = before;
+    assert_int_equal(pending(), 5);
+    assert_int_equal(inf_journal_sync(j), 0);
+    assert_int_equal(pending(), 6);
+    for (uint64_t i = 6; i < COUNT; i++) {
+        assert_int_equal(append(j, i, NULL), 0);
+        if (i % 50 == 0)
+            assert_int_equal(inf_journal_maintain(j), 0);
+    }
+    assert_int_equal(inf_journal_maintain(j), 0); /* gives back nothing that is not in a file */
+    assert_int_equal(inf_journal_sync(j), 0);
+    assert_int_equal(inf_journal_maintain(j), 0);
+    assert_int_equal(pending(), COUNT);
+    for (uint64_t i = 0; i < COUNT; i++) {
+        assert_int_equal(inf_journal_next(j, &record), 1);
+        check_record(&record, i);
+        if (i == COUNT / 2)
+            assert_int_equal(inf_journal_ack(j, record.position), 0);
+    }
+    assert_int_equal(pending(), COUNT - COUNT / 2 - 1);
+    assert_int_equal(append(j, COUNT, NULL), 0);
+    inf_journal_close(j); /* takes it along */
+    assert_int_equal(inf_journal_adopt(&j, dir.path), 1);
+    for (uint64_t i = COUNT / 2 + 1; i <= COUNT; i++) {
+        assert_int_equal(inf_journal_next(j, &record), 1);
+        check_record(&record, i);
+    }
+    assert_int_equal(inf_journal_next(j, &record), 0);
+    inf_journal_stats stats;
+    inf_journal_get_stats(j, &stats);
+    assert_int_equal(stats.skipped, 0);
+    inf_journal_close(j);
+}
+
+/* A file system that takes O_DIRECT when a file is opened, and not when it is written to. */
+static ssize_t indirect_pwrite(int fd, const void *data, size_t length, off_t at)
+{
+    if (fcntl(fd, F_GETFL) & O_DIRECT) {
+        errno = EINVAL;
+        return -1;
+    }
+    return pwrite(fd, data, length, at);
+}
+
+static void test_staged_without_direct_writes(void **state)
+{
+    (void)state;
+    ssize_t (*before)(int, const void *, size_t, off_t) = inf_os.pwrite;
+    inf_journal *j = NULL;
+    inf_journal_options options = {.dir = dir.path, .segment_bytes = 8192, .staged = true};
+    inf_os.pwrite = indirect_pwrite;
+    assert_int_equal(inf_journal_open(&j, &options), 0);
+    for (uint64_t i = 0; i < 100; i++) {
+        assert_int_equal(append(j, i, NULL), 0);
+        assert_int_equal(inf_journal_sync(j), 0);
+    }
+    assert_int_equal(pending(), 100);
+    inf_os.pwrite = before;
+    inf_journal_close(j);
+}
+
 static int syncs;
 static int sync_errno;
 
@@ -679,6 +775,8 @@ int main(void)
         TEST(test_bad_options),
         TEST(test_directory_of_another_user),
         TEST(test_full_disk),
+        TEST(test_staged),
+        TEST(test_staged_without_direct_writes),
         TEST(test_sync),
         TEST(test_child_forgets),
         TEST(test_peek),

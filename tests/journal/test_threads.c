@@ -51,11 +51,12 @@ static void *keep_house(void *argument)
     return NULL;
 }
 
-static void run(const char *path, uint32_t segment_bytes, uint64_t max_bytes)
+static void run(const char *path, uint32_t segment_bytes, uint64_t max_bytes, bool staged)
 {
     pthread_t producers[THREADS], housekeeper;
     uint32_t numbers[THREADS], next[THREADS] = {0};
-    inf_journal_options options = {.dir = path, .segment_bytes = segment_bytes, .max_bytes = max_bytes};
+    inf_journal_options options = {
+        .dir = path, .segment_bytes = segment_bytes, .max_bytes = max_bytes, .staged = staged};
     assert_int_equal(inf_journal_open(&journal, &options), 0);
     atomic_store(&stop, false);
     for (uint32_t i = 0; i < THREADS; i++) {
@@ -113,22 +114,36 @@ static void test_files(void **state)
     (void)state;
     struct test_dir dir;
     test_dir_make(&dir);
-    run(dir.path, 65536, 0);
+    run(dir.path, 65536, 0, false);
     assert_int_equal(count_writers(&dir), 0);
     test_dir_remove(&dir);
+}
+
+/* Segments that are read from memory, and from the file; small ones, and such whose pages are given back in between. */
+static void test_staged(void **state)
+{
+    static const uint32_t sizes[] = {16384, 65536, 8 << 20};
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct test_dir dir;
+        test_dir_make(&dir);
+        run(dir.path, sizes[i], i == 0 ? 8 * sizes[i] : 0, true);
+        assert_int_equal(count_writers(&dir), 0);
+        test_dir_remove(&dir);
+    }
 }
 
 static void test_memory(void **state)
 {
     (void)state;
-    run(NULL, 8192, 0);
+    run(NULL, 8192, 0, false);
 }
 
 static void test_small_and_often_full(void **state)
 {
     (void)state;
     atomic_store(&full, 0);
-    run(NULL, 8192, 3 * 8192);
+    run(NULL, 8192, 3 * 8192, false);
     assert_true(atomic_load(&full) > 0);
 }
 
@@ -136,6 +151,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_files),
+        cmocka_unit_test(test_staged),
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_small_and_often_full),
     };
