@@ -133,6 +133,21 @@ static void by_model_and_tag(struct bench *b)
     FILTER(b, f.model = b->t.model, f.tag = b->t.tag);
 }
 
+/* What seldom or never meets: an answer after a bounded look. */
+static void filters_that_seldom_meet(struct bench *b)
+{
+    data_name((uint32_t)(next(b) % DATA_NAMES), b->t.name);
+    data_model((uint32_t)(next(b) % DATA_MODELS), b->t.model);
+    data_tag((uint32_t)(next(b) % DATA_TAGS), b->t.tag);
+    FILTER(b, f.name = b->t.name, f.model = b->t.model, f.tag = b->t.tag, f.status = INF_STATUS_INTERRUPTED);
+}
+
+static void longer_than_all_but_few(struct bench *b)
+{
+    data_name((uint32_t)(next(b) % 4), b->t.name);
+    FILTER(b, f.name = b->t.name, f.min_duration_ns = 90 * 1000000000ull, f.max_duration_ns = 90 * 1000000000ull + 1);
+}
+
 static void word(struct bench *b, uint32_t rank, char *out)
 {
     char text[24];
@@ -196,6 +211,38 @@ static void beginning(struct bench *b)
     word(b, 200 + (uint32_t)(next(b) % 2000), text);
     snprintf(b->t.words, sizeof b->t.words, "%.5s*", text);
     FILTER(b, f.text = b->t.words);
+}
+
+static void beginning_of_many(struct bench *b)
+{
+    char text[24];
+    word(b, 200 + (uint32_t)(next(b) % 2000), text);
+    snprintf(b->t.words, sizeof b->t.words, "%.1s*", text);
+    FILTER(b, f.text = b->t.words);
+}
+
+static void phrase(struct bench *b)
+{
+    char one[24], two[24];
+    word(b, (uint32_t)(next(b) % 100), one);
+    word(b, (uint32_t)(next(b) % 100), two);
+    snprintf(b->t.words, sizeof b->t.words, "\"%s %s\"", one, two);
+    FILTER(b, f.text = b->t.words);
+}
+
+static void words_and_all_filters(struct bench *b)
+{
+    word(b, (uint32_t)(next(b) % 300), b->t.words);
+    data_name((uint32_t)(next(b) % DATA_NAMES), b->t.name);
+    data_model((uint32_t)(next(b) % DATA_MODELS), b->t.model);
+    data_tag((uint32_t)(next(b) % DATA_TAGS), b->t.tag);
+    FILTER(b, f.text = b->t.words, f.name = b->t.name, f.model = b->t.model, f.tag = b->t.tag);
+}
+
+static void word_of_a_day(struct bench *b)
+{
+    word(b, 20000 + (uint32_t)(next(b) % 40000), b->t.words);
+    FILTER(b, f.text = b->t.words, f.from_ns = DATA_END_NS - DATA_DAY_NS);
 }
 
 static void one_trace(struct bench *b)
@@ -346,6 +393,8 @@ int main(int argc, char **argv)
     ASK(by_parent);
     ASK(by_name_and_failure);
     ASK(by_model_and_tag);
+    ASK(filters_that_seldom_meet);
+    ASK(longer_than_all_but_few);
     ASK(word_common);
     ASK(word_middle);
     ASK(word_rare);
@@ -353,7 +402,11 @@ int main(int argc, char **argv)
     ASK(words_two);
     ASK(words_common_and_rare);
     ASK(word_and_name);
+    ASK(words_and_all_filters);
+    ASK(word_of_a_day);
     ASK(beginning);
+    ASK(beginning_of_many);
+    ASK(phrase);
     ASK(one_trace);
     ASK(stats_hour);
     ASK(stats_day);

@@ -24,7 +24,12 @@ typedef struct cli_filter {
         {"--tag", CLI_TEXT, &(f)->tag, "TAG", "with this tag", NULL},                                                  \
         {"--session", CLI_TEXT, &(f)->session, "ID", "of this session", NULL},                                         \
         {"--user", CLI_TEXT, &(f)->user, "ID", "of this user", NULL},                                                  \
-        {"--search", CLI_TEXT, &(f)->search, "WORDS", "with these words in name, input, output or error", NULL},       \
+        {"--search",                                                                                                   \
+         CLI_TEXT,                                                                                                     \
+         &(f)->search,                                                                                                 \
+         "WORDS",                                                                                                      \
+         "with these words in name, input, output or error; abc* is a beginning, \"in quotes\" a phrase",              \
+         NULL},                                                                                                        \
     {                                                                                                                  \
         "--parent", CLI_TEXT, &(f)->parent, "ID", "children of this trace", NULL                                       \
     }

@@ -41,11 +41,14 @@ inf_json_writer inf_api_page_begin(inf_request *r, const char *name)
     return w;
 }
 
-void inf_api_page_end(inf_request *r, const inf_worker *worker, inf_json_writer *w, const char *next, int rc)
+void inf_api_page_end(inf_request *r, const inf_worker *worker, inf_json_writer *w, const char *next, bool looked_back,
+                      int rc)
 {
     inf_json_end_array(w);
     inf_json_key(w, "next_cursor");
     inf_json_put_text(w, *next ? next : NULL);
+    if (looked_back)
+        inf_api_put_time(w, "looked_back_to", *next ? inf_store_cursor_ns(next) : 0);
     inf_json_end_object(w);
     if (rc == INF_EINVAL)
         inf_request_refuse(r, MHD_HTTP_BAD_REQUEST, "cursor is none that this path has given");

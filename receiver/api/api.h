@@ -18,8 +18,9 @@ void inf_api_created(inf_request *request, const char *id_key, const char *id, c
 /* {"<name>": [ at the front of the answer, once what was acknowledged before is in the store (or a second is over). */
 inf_json_writer inf_api_page_begin(inf_request *request, const char *name);
 
-/* The end of such a page: where the next one begins ("" for nowhere), or, when `rc` is negative, why there is none. */
+/* The end of such a page: where the next one begins ("" for nowhere), or, when `rc` is negative, why there is none. Of
+ * pages that may be short and yet not the last, `looked_back`, it says how far back the next one begins. */
 void inf_api_page_end(inf_request *request, const inf_worker *worker, inf_json_writer *writer, const char *next,
-                      int rc);
+                      bool looked_back, int rc);
 
 #endif

@@ -239,8 +239,8 @@ int inf_dump_some(inf_dump *d, inf_buf *out)
             rc = ndjson_row(d, out, d->ids[d->at++]);
         else if (d->begun && d->last_page)
             return out->error;
-        else
-            rc = next_page(d, out);
+        else if ((rc = next_page(d, out)) == 0 && out->length == start && d->count == 0)
+            return 1; /* nothing among what was looked at: whoever waits can be told to stop */
         if (rc != 0)
             return rc < 0 ? rc : INF_EIO;
     }

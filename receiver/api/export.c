@@ -95,6 +95,14 @@ static bool hand_over(struct export *e)
     return wanted;
 }
 
+static bool is_wanted(struct export *e)
+{
+    pthread_mutex_lock(&e->all->lock);
+    bool wanted = !e->gone && !e->all->stopping;
+    pthread_mutex_unlock(&e->all->lock);
+    return wanted;
+}
+
 static int export_all(struct export *e)
 {
     int rc = inf_store_open(&e->dump.store, e->all->dir, INF_STORE_READ_ONLY);
@@ -102,7 +110,7 @@ static int export_all(struct export *e)
         rc = 1;
     while (rc == 1) {
         rc = inf_dump_some(&e->dump, &e->fresh);
-        if (rc >= 0 && e->fresh.length > 0 && !hand_over(e))
+        if (rc >= 0 && !(e->fresh.length > 0 ? hand_over(e) : is_wanted(e)))
             rc = INF_ECLOSED;
     }
     if (rc < 0 && rc != INF_ECLOSED)

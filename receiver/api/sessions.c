@@ -56,5 +56,5 @@ void inf_api_sessions(inf_request *r, inf_worker *worker)
         return;
     inf_json_writer w = inf_api_page_begin(r, "sessions");
     int rc = inf_store_sessions(worker->store, &q.filter, write_row, &w, next);
-    inf_api_page_end(r, worker, &w, next, rc);
+    inf_api_page_end(r, worker, &w, next, false, rc);
 }

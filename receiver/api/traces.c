@@ -31,7 +31,7 @@ void inf_api_traces(inf_request *r, inf_worker *worker)
         return;
     inf_json_writer w = inf_api_page_begin(r, "traces");
     int rc = inf_store_list(worker->store, &q.filter, list_row, &w, next);
-    inf_api_page_end(r, worker, &w, next, rc);
+    inf_api_page_end(r, worker, &w, next, true, rc);
 }
 
 /* ---- one trace ---- */

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/os.h"
-#include "store/sqlite.h"
+#include "store/sqlite_list.h"
 #include "store/tally.h"
 
 static const char file_name[] = "infinium.db";
@@ -139,6 +139,8 @@ static int set_up(inf_store *store)
         return inf_sqlite_error(store, code);
     int rc = inf_sqlite_register_words(store);
     if (rc == 0)
+        rc = inf_sqlite_register_bound(store);
+    if (rc == 0)
         rc = inf_sqlite_migrate(store);
     if (rc < 0)
         return rc;
@@ -172,6 +174,7 @@ void inf_store_close(inf_store *store)
 {
     if (!store)
         return;
+    inf_search_tokenizer_free(store->tokenizer);
     for (int i = 0; i < INF_STMT_COUNT; i++)
         sqlite3_finalize(store->statements[i]);
     sqlite3_close(store->db);

@@ -44,6 +44,14 @@
     X(UNCOUNTED, "SELECT value FROM meta WHERE key = 'uncounted'")                                                     \
     X(WORDS_ADD, "INSERT INTO words(rowid, text) VALUES(?1, ?2)")                                                      \
     X(WORDS_REMOVE, "INSERT INTO words(words, rowid, text) VALUES('delete', ?1, ?2)")                                  \
+    X(FACET_COUNT, "SELECT coalesce(sum(traces), 0), 0 FROM facets WHERE field = ?1 AND value = ?2")                   \
+    X(SESSION_COUNT, "SELECT coalesce(sum(traces), 0), 0 FROM sessions WHERE session_id = ?1")                         \
+    X(ROLLUP_DAYS, "SELECT (SELECT min(bucket) FROM rollups WHERE series = 0 AND width = 1440), "                      \
+                   "(SELECT max(bucket) FROM rollups WHERE series = 0 AND width = 1440)")                              \
+    X(ROLLUP_COUNT, "SELECT traces, errors + interrupted FROM rollups WHERE series = ?1 AND width = 1440 AND "         \
+                    "bucket = ?2 AND agent_id = ?3 AND name = ?4 AND model = ?5")                                      \
+    X(BEGIN_READ, "BEGIN")                                                                                             \
+    X(START_GET, "SELECT started_ns FROM traces WHERE seq >= ?1 ORDER BY seq LIMIT 1")                                 \
     X(LABEL_GET, "SELECT id FROM labels WHERE text = ?1")                                                              \
     X(LABEL_ADD, "INSERT INTO labels(text) VALUES(?1)")                                                                \
     X(LABEL_COUNT, "SELECT coalesce(max(id), 0) FROM labels")                                                          \
@@ -91,15 +99,30 @@ enum inf_store_statement {
 
 enum { INF_SQLITE_BUSY_MS = 10000 }; /* how long a handle waits for another's lock */
 
+/* How much one call looks at (sqlite_list.h). */
+typedef struct inf_bound {
+    uint32_t looked, most;
+    uint32_t unclocked; /* since the clock was read */
+    uint64_t until_ns;
+    bool passed;
+} inf_bound;
+
+typedef struct inf_search_tokenizer inf_search_tokenizer; /* of what is typed (sqlite_query.c) */
+void inf_search_tokenizer_free(inf_search_tokenizer *tokenizer);
+
 struct inf_store {
     sqlite3 *db;
     sqlite3_stmt *statements[INF_STMT_COUNT];
     char *texts; /* what a summary handed out by inf_store_get() points into */
     inf_codec *codec;
-    uint64_t trained_at;     /* where training a dictionary was tried in vain */
-    inf_json *json;          /* made when first needed */
-    inf_buf text;            /* what is searched of a trace */
-    struct inf_tally *tally; /* made when first needed */
+    uint64_t trained_at; /* where training a dictionary was tried in vain */
+    inf_json *json;      /* made when first needed */
+    inf_buf text;        /* what is searched of a trace */
+    size_t text_ends[5]; /* of its fields */
+    int text_fields;
+    inf_search_tokenizer *tokenizer; /* made when first needed */
+    inf_bound bound;                 /* of the list that is being read */
+    struct inf_tally *tally;         /* made when first needed */
     bool read_only;
     char message[256];
 };
@@ -127,12 +150,11 @@ void inf_sqlite_summary(sqlite3_stmt *statement, inf_summary *out);
 int inf_sqlite_walk(inf_store *store, sqlite3_stmt *statement, int limit, inf_store_row row, void *context,
                     inf_summary *last, bool *more);
 
-/* What a reader typed as an FTS5 query: every word quoted, all of them required (sqlite_search.c). 0: no words in it.
- */
-size_t inf_search_query(const char *text, char *out, size_t size);
 /* The tokenizer of the index of words (sqlite_words.c), which every connection needs. */
 int inf_sqlite_register_words(inf_store *store);
 
+/* What is searched of a trace, into store->text, each of its fields up to store->text_ends[]. */
+int inf_sqlite_words_text(inf_store *store, const inf_summary *m, const void *body, size_t length);
 /* A trace that has ended, in the index of words. Removing needs what was there when it was added. */
 int inf_sqlite_words_add(inf_store *store, uint64_t sequence, const inf_summary *m, const void *body, size_t length);
 int inf_sqlite_words_remove(inf_store *store, uint64_t sequence, const inf_summary *m, const void *body, size_t length);

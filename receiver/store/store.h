@@ -88,9 +88,11 @@ typedef struct inf_store_filter {
     uint64_t min_duration_ns; /* 0: any, likewise */
     uint64_t max_duration_ns;
     const char *text;   /* words that must all be in the trace's name, input, output or errors; a word that ends in * is
-                           the   beginning of one. Running traces are not searched. */
+                           the beginning of one; "words in quotes" must follow each other. Running traces are not
+                           searched. */
     const char *cursor; /* from an earlier page; NULL: the newest */
     int limit;          /* rows of a page; 0: 50 */
+    int most_rows;      /* rows that one call looks at; 0: 20,000, or what 40 ms suffice for */
 } inf_store_filter;
 #define INF_STORE_FILTER_INIT                                                                                          \
     {                                                                                                                  \
@@ -102,9 +104,13 @@ typedef struct inf_store_filter {
 typedef int (*inf_store_row)(void *context, const inf_summary *summary);
 
 /* Newest first: by started_ns, then id; with filter->text by arrival, newest first. Returns 0 and, in next_cursor (may
- * be NULL), the cursor of the next page or "" when this was the last. INF_EINVAL: the cursor is none of ours. */
+ * be NULL), the cursor of the next page or "" when this was the last. A page can be short, or empty, and have a next
+ * one all the same: a call looks at a bounded number of rows, so that filters which seldom meet keep nobody waiting.
+ * Who follows the cursors gets every match once. INF_EINVAL: the cursor is none of ours. */
 int inf_store_list(inf_store *store, const inf_store_filter *filter, inf_store_row row, void *context,
                    char next_cursor[INF_STORE_CURSOR_SIZE]);
+/* When the last trace started that was looked at before this cursor. */
+uint64_t inf_store_cursor_ns(const char *cursor);
 /* Number of traces that match (cursor and limit are ignored), or negative. */
 int64_t inf_store_count(inf_store *store, const inf_store_filter *filter);
 

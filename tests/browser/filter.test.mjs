@@ -102,6 +102,43 @@ test('words are searched for in what traces hold, also in those that come in', {
   await noProblems(page);
 });
 
+test('a search that takes long says how far it looked, and goes on from there', { timeout: TIMEOUT }, async () => {
+  const page = await infinium.page();
+  await rows(page).first().waitFor();
+  const asked = [];
+  await page.route(
+    (url) => url.pathname === '/api/v1/traces' && url.searchParams.has('q'),
+    async (route) => {
+      asked.push(new URL(route.request().url()).searchParams.get('cursor'));
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      return route.fulfill({ json: { traces: [], next_cursor: `after-${asked.length}`, looked_back_to: '2026-11-20T08:09:10Z' } });
+    },
+  );
+  await field(page).fill('trends');
+  await page.keyboard.press('Enter');
+  const on = page.getByRole('button', { name: 'Go on' });
+  await on.waitFor();
+  assert.match(await page.locator('.table-end').innerText(), /^Looked back to 2026-11-20/);
+  assert.equal(await page.getByText('No trace matches').count(), 0, 'nobody knows that yet');
+  assert.ok(asked.length > 2, 'short pages were followed for a while');
+  assert.deepEqual(asked.slice(0, 3), [null, 'after-1', 'after-2']);
+  const last = `after-${asked.length}`;
+  await page.unrouteAll();
+  await page.route(
+    (url) => url.pathname === '/api/v1/traces' && url.searchParams.get('cursor') === last,
+    async (route) => {
+      const url = new URL(route.request().url());
+      url.searchParams.delete('cursor');
+      return route.fulfill({ response: await route.fetch({ url: url.href }) });
+    },
+  );
+  await on.click();
+  await row(page, research.trace_id).waitFor();
+  await on.waitFor({ state: 'detached' });
+  assert.match(await page.locator('.table-end').innerText(), /^\d+ traces?$/);
+  await noProblems(page);
+});
+
 test('the time range narrows the list, and stands in the address', { timeout: TIMEOUT }, async () => {
   const page = await infinium.page();
   await row(page, risky.trace_id).waitFor();

@@ -102,6 +102,35 @@ static void paging_is_stable(void **state)
     assert_int_equal(seen, 25);
 }
 
+/* A page that has a next one says how far back it looked, the last one that there is no more. */
+static void how_far_back_a_page_looked(void **state)
+{
+    struct running *r = *state;
+    static const char body[] = "{\"name\":\"n\",\"trace_id\":\"%032x\",\"started_at\":\"2026-11-23T10:00:%02dZ\","
+                               "\"status\":\"ok\",\"input_summary\":\"%s\"}";
+    for (int i = 1; i <= 3; i++) {
+        char text[300];
+        snprintf(text, sizeof text, body, i, i, i == 2 ? "the fox is brown" : "the brown fox");
+        check_answer(post(r, JSON, text), 201, NULL);
+    }
+    check_answer(get(r, "/api/v1/traces?limit=2"), 200, "\"looked_back_to\":\"2026-11-23T10:00:02.000000Z\"");
+    check_answer(get(r, "/api/v1/traces?limit=3"), 200, "\"next_cursor\":null,\"looked_back_to\":null");
+    check_answer(get(r, "/api/v1/traces?q=fox&limit=1"), 200, "\"looked_back_to\":\"2026-11-23T10:00:03.000000Z\"");
+    check_answer(get(r, "/api/v1/traces?q=fox&limit=3"), 200, "\"next_cursor\":null,\"looked_back_to\":null");
+    static const struct {
+        const char *query;
+        int rows;
+    } cases[] = {
+        {"brown+fox", 3}, {"%22brown+fox%22", 2}, {"%22BROWN,+f*", 2}, {"%22fox+brown%22", 0}, {"%22n+the%22", 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char path[200];
+        snprintf(path, sizeof path, "/api/v1/traces?q=%s", cases[i].query);
+        answer a = get(r, path);
+        assert_int_equal(a.status, 200);
+        assert_int_equal(count(a.body, "\"trace_id\""), cases[i].rows);
+    }
+}
+
 static void only_readers_read(void **state)
 {
     struct running *r = *state;
@@ -316,6 +345,7 @@ int main(void)
         TEST(a_read_sees_what_was_just_acknowledged),
         TEST(filters),
         TEST(paging_is_stable),
+        TEST(how_far_back_a_page_looked),
         TEST(only_readers_read),
         TEST(agents_are_listed_without_secrets),
         TEST(host_names_of_others),

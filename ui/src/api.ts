@@ -243,8 +243,14 @@ export interface ListQuery extends Filter, Bounds {
   limit?: number;
 }
 
-export const listTraces = (wanted: ListQuery, signal?: AbortSignal) =>
-  get<{ traces: Summary[]; next_cursor: string | null }>(`/traces?${query({ ...wanted })}`, signal);
+/** A page can be short, or empty, and not the last: it then says how far back it looked. */
+export interface Page {
+  traces: Summary[];
+  next_cursor: string | null;
+  looked_back_to: string | null;
+}
+
+export const listTraces = (wanted: ListQuery, signal?: AbortSignal) => get<Page>(`/traces?${query({ ...wanted })}`, signal);
 export const getTrace = (id: string, signal?: AbortSignal) => get<Trace>(`/traces/${segment(id)}`, signal);
 export const getTree = (id: string, signal?: AbortSignal) =>
   optional(get<{ root: string; traces: Summary[]; truncated?: boolean }>(`/traces/${segment(id)}/tree`, signal));

@@ -1,6 +1,6 @@
 // The list of traces as the page holds it: newest first, filled from pages of the API and from live events, bounded.
 // While the reader has scrolled, new traces wait (`waiting`) and nothing moves under their eyes.
-import { ApiError, type Bounds, type Filter, listTraces, type Summary } from './api';
+import { ApiError, type Bounds, type Filter, listTraces, type Page, type Summary } from './api';
 import { bounds, type Range, USUAL } from './range';
 import { Store } from './store';
 
@@ -8,6 +8,7 @@ const PAGE = 100; // rows a request
 const KEPT = 5000; // rows held; older ones are asked for again
 const MARKED = 50; // traces of one batch that are marked as new
 const WAITING = 1000; // traces that wait; more than that is a reload
+const LOOK_MS = 1500; // for which short pages are followed until there is a full one; then the reader says whether to go on
 const SEARCH_MS = 4000; // between two looks of a text search for what came in: only the receiver can match words
 
 const time = (trace: Summary) => Date.parse(trace.started_at);
@@ -49,6 +50,8 @@ export class TraceList extends Store {
   private meanwhile: Summary[] = [];
   private byId = new Map<string, Summary>();
   private cursor: string | null = null;
+  /** How far back was looked when that took long and there was not a page full; the reader may go on from there. */
+  lookedBack: string | null = null;
   private trimmed = false;
   private request: AbortController | null = null;
   /** The range as it was when the newest page was read: all pages of one list have the same. */
@@ -70,6 +73,7 @@ export class TraceList extends Store {
     window.clearTimeout(this.searching);
     this.searching = 0;
     this.set([]);
+    this.lookedBack = null;
     this.loaded = false;
     return this.reload();
   }
@@ -81,10 +85,9 @@ export class TraceList extends Store {
     this.bounds = bounds(this.range);
     const filtered = Object.values(this.filter).some(Boolean);
     let unknown = false; // empty: because nothing was ever sent, or because of the range?
-    const reading = this.fetch({}, (page, next) => {
+    const reading = this.fetch({}, (page, next, back) => {
       this.set(page);
-      this.cursor = next;
-      this.trimmed = false;
+      this.reached(next, back);
       unknown = page.length === 0 && !filtered && this.bounds.from !== undefined;
       this.nothing = page.length === 0 && !filtered && !unknown;
       this.loaded = !unknown;
@@ -102,27 +105,25 @@ export class TraceList extends Store {
   /** After a lost connection: merges the newest page, or starts over when it does not reach what is here. */
   async heal() {
     if (!this.loaded) return this.reload();
-    await this.fetch({}, (page, next) => {
+    await this.fetch({}, (page, next, back) => {
       if (next === null || page.some((row) => this.byId.has(row.trace_id))) this.take(page);
       else {
         this.set(page);
-        this.cursor = next;
-        this.trimmed = false;
+        this.reached(next, back);
         this.waiting.clear();
       }
     });
   }
 
-  /** The next older page. */
-  async loadMore() {
-    if (this.loading || !this.more) return;
+  /** The next older page; `on`: also where looking for it takes long. */
+  async loadMore(on = false) {
+    if (this.loading || !this.more || (this.lookedBack && !on)) return;
     const last = this.rows.at(-1);
     // `to` excludes its own instant, so a trimmed list asks one millisecond later and drops what it has already.
     const older = this.trimmed && last ? { to: new Date(time(last) + 1).toISOString() } : { cursor: this.cursor ?? '' };
-    await this.fetch(older, (page, next) => {
+    await this.fetch(older, (page, next, back) => {
       this.set(this.rows.concat(page.filter((row) => !this.byId.has(row.trace_id))));
-      this.cursor = next;
-      this.trimmed = false;
+      this.reached(next, back);
     });
   }
 
@@ -165,7 +166,13 @@ export class TraceList extends Store {
   private async search() {
     this.searching = 0;
     if (this.loading) return;
-    await this.fetch({}, (page) => this.add(page.filter((row) => !this.get(row.trace_id) && !this.older(row))));
+    await this.fetch({}, (page) => this.add(page.filter((row) => !this.get(row.trace_id) && !this.older(row))), 0);
+  }
+
+  private reached(next: string | null, back: string | null) {
+    this.cursor = next;
+    this.lookedBack = back;
+    this.trimmed = false;
   }
 
   private insert(traces: Summary[]) {
@@ -213,18 +220,32 @@ export class TraceList extends Store {
     );
   }
 
-  private async fetch(extra: object, done: (page: Summary[], next: string | null) => void) {
+  /** A page of the API, and while it is short the next ones, for `ms`. */
+  private async page(extra: object, ms: number, signal: AbortSignal): Promise<Page> {
+    const until = Date.now() + ms;
+    const page = await listTraces({ ...this.filter, ...this.bounds, limit: PAGE, ...extra }, signal);
+    while (page.next_cursor && page.traces.length < PAGE && Date.now() < until) {
+      const wanted = { limit: PAGE - page.traces.length, ...extra, cursor: page.next_cursor };
+      const next = await listTraces({ ...this.filter, ...this.bounds, ...wanted }, signal);
+      page.traces.push(...next.traces);
+      page.next_cursor = next.next_cursor;
+      page.looked_back_to = next.looked_back_to;
+    }
+    return page;
+  }
+
+  private async fetch(extra: object, done: (page: Summary[], next: string | null, back: string | null) => void, ms = LOOK_MS) {
     this.request?.abort();
     const request = new AbortController();
     this.request = request;
     this.loading = true;
     this.changed();
     try {
-      const answer = await listTraces({ ...this.filter, ...this.bounds, limit: PAGE, ...extra }, request.signal);
+      const answer = await this.page(extra, ms, request.signal);
       if (request.signal.aborted) return;
       this.error = null;
       this.loading = false;
-      done(answer.traces, answer.next_cursor);
+      done(answer.traces, answer.next_cursor, answer.traces.length < PAGE ? answer.looked_back_to : null);
       this.take(this.meanwhile.splice(0));
     } catch (error) {
       if (request.signal.aborted) return;

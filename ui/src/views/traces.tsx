@@ -160,7 +160,8 @@ export function Traces({ list, numbers, agents, selected, field }: Props) {
   }, [list.rows]);
   const { filter, range } = route.place;
   const filtered = Object.values(list.filter).some(Boolean);
-  const empty = list.loaded && list.rows.length === 0 && list.waiting.size === 0;
+  const back = list.loading ? null : list.lookedBack;
+  const empty = list.loaded && list.rows.length === 0 && list.waiting.size === 0 && !list.lookedBack;
   const reveal = () => {
     scroller.current?.scrollTo({ top: 0 });
     list.atTop = true;
@@ -223,7 +224,15 @@ export function Traces({ list, numbers, agents, selected, field }: Props) {
             )}
             after={
               <p class="table-end faint" role="presentation">
-                {empty ? '' : list.loading ? 'Loading…' : list.loaded && !list.more ? `${integer(list.rows.length)} ${list.rows.length === 1 ? 'trace' : 'traces'}` : ''}
+                {back && (
+                  <>
+                    Looked back to {absolute(back)}{' '}
+                    <button type="button" class="quiet" onClick={() => list.loadMore(true)} data-action="go-on">
+                      Go on
+                    </button>
+                  </>
+                )}
+                {empty || back ? '' : list.loading ? 'Loading…' : list.loaded && !list.more ? `${integer(list.rows.length)} ${list.rows.length === 1 ? 'trace' : 'traces'}` : ''}
               </p>
             }
           />
