@@ -84,7 +84,7 @@ tsan: deps-test ## the journal's and the sender's tests under ThreadSanitizer
 	    TSAN_OPTIONS=exitcode=66 timeout 300 build/tsan/tests/$$test || exit 1; done
 
 SECONDS_EACH ?= 60
-FUZZERS := record json answer native journal watch body config receiver
+FUZZERS := record json answer native journal watch body config receiver judge
 
 deps-fuzz: deps-test
 	@scripts/deps.sh fuzz

@@ -13,6 +13,7 @@
 #include "options.h"
 #include "output.h"
 #include "rows.h"
+#include "store/judgements.h"
 
 #define LINE_LIMIT (64 * 1024 * 1024)
 
@@ -174,6 +175,31 @@ static void print_people(const inf_summary *s, inf_json_value root)
     }
 }
 
+/* What a model thought of it (docs/judge.md). Ends what the summary's texts point to. */
+static int print_judgement(inf_store *store, const inf_summary *summary)
+{
+    inf_judgement j;
+    int error = inf_store_judgement(store, summary->trace_id, summary->sequence, &j);
+    if (error)
+        return error == INF_ENOTFOUND ? CLI_DONE : cli_store_error(store, error, "reading its judgement");
+    title("judge");
+    if (j.state == INF_JUDGEMENT_WAITING) {
+        puts("waits to be judged");
+        return CLI_DONE;
+    }
+    if (j.state == INF_JUDGEMENT_JUDGED)
+        printf("%s, %.2f", inf_verdict_name(j.verdict), j.score);
+    else
+        fputs("no verdict", stdout);
+    fputs(" (", stdout);
+    cli_text(stdout, j.model ? j.model : "?", 0, true);
+    fputs("): ", stdout);
+    const char *text = j.state == INF_JUDGEMENT_JUDGED ? j.reason : j.error;
+    cli_text(stdout, text ? text : "", 0, true);
+    putchar('\n');
+    return CLI_DONE;
+}
+
 struct wish {
     const char *text; /* the id, or how it begins */
     bool json;
@@ -202,8 +228,10 @@ static int show(void *context, inf_store *store, const char *dir)
         code = print_json(store, &summary, body, length, parser);
     else if (inf_json_parse(parser, body, length, 0, &root) != 0)
         code = cli_error("the trace's body cannot be read: %s", inf_json_error(parser));
-    else
+    else {
         print_people(&summary, root);
+        code = print_judgement(store, &summary);
+    }
     if (cli_printed() != 0)
         code = CLI_FAILED;
     inf_json_free(parser);

@@ -60,6 +60,39 @@
     X(TEXT, prices, "prices", "INFINIUM_PRICES", "FILE", NULL, 1, 1000, START,                                         \
       "the table of what models cost (docs/cost.md), read again when it changes; not set: prices.json in the data "     \
       "directory if there is one, else the built-in table")                                                            \
+    H("A model as judge (docs/judge.md)")                                                                              \
+    X(TEXT, judge_endpoint, "judge-endpoint", "INFINIUM_JUDGE_ENDPOINT", "URL", NULL, 1, 1000, START,                  \
+      "base URL of an OpenAI-compatible API, as https://HOST/v1, whose model judges finished traces; not set: none "   \
+      "is asked, and nothing leaves this machine")                                                                     \
+    X(TEXT, judge_model, "judge-model", "INFINIUM_JUDGE_MODEL", "NAME", NULL, 1, 200, START, "the model that judges")  \
+    X(SECRET, judge_key, "judge-key", "INFINIUM_JUDGE_KEY", "KEY", NULL, 1, 2000, START,                               \
+      "the key of that API; better kept in a file of its own (judge-key-file)")                                        \
+    X(TEXT, judge_key_file, "judge-key-file", "INFINIUM_JUDGE_KEY_FILE", "FILE", NULL, 1, 1000, START,                 \
+      "a file that holds the key of that API and nothing else, read at the start")                                     \
+    X(TEXT, judge_ca, "judge-ca", "INFINIUM_JUDGE_CA", "FILE", NULL, 1, 1000, START,                                   \
+      "certificates, PEM, that the API's must come from; not set: the system's")                                       \
+    X(SWITCH, judge_plain_http, "judge-plain-http", "INFINIUM_JUDGE_PLAIN_HTTP", NULL, false, 0, 0, START,             \
+      "let judge-endpoint be http:// on another machine")                                                              \
+    X(SWITCH, judge_texts, "judge-texts", "INFINIUM_JUDGE_TEXTS", NULL, false, 0, 0, START,                            \
+      "send inputs, outputs, expected outcomes and error messages of traces to the model; without it only names, "     \
+      "durations, counts and kinds of errors leave this machine")                                                      \
+    X(TEXT, judge_agents, "judge-agents", "INFINIUM_JUDGE_AGENTS", "ID,...", NULL, 1, 4000, START,                     \
+      "only traces of these agents are judged; not set: of all")                                                       \
+    X(TEXT, judge_names, "judge-names", "INFINIUM_JUDGE_NAMES", "NAME,...", NULL, 1, 1000, START,                      \
+      "only traces of these names are judged; not set: of all")                                                        \
+    X(COUNT, judge_percent, "judge-percent", "INFINIUM_JUDGE_PERCENT", "N", 100, 1, 100, START,                        \
+      "how many of 100 such traces are judged, drawn by their ids")                                                    \
+    X(SECONDS, judge_s, "judge-seconds", "INFINIUM_JUDGE_SECONDS", "TIME", 60, 1, 600, START,                          \
+      "how long one call of the model may take")                                                                       \
+    X(COUNT, judge_per_minute, "judge-per-minute", "INFINIUM_JUDGE_PER_MINUTE", "N", 30, 1, 6000, START,               \
+      "calls of the model a minute, at most")                                                                          \
+    X(COUNT, judge_day_calls, "judge-day-calls", "INFINIUM_JUDGE_DAY_CALLS", "N", 1000, 0, 10000000, START,            \
+      "calls of the model a day (UTC), at most; 0: any number")                                                        \
+    X(COUNT, judge_day_cents, "judge-day-cents", "INFINIUM_JUDGE_DAY_CENTS", "N", 100, 0, 10000000, START,             \
+      "what they may cost a day, in US-cents by the table of prices; 0: any amount; a model without a price is "       \
+      "bounded by judge-day-calls alone")                                                                              \
+    X(COUNT, judge_queue, "judge-queue", "INFINIUM_JUDGE_QUEUE", "N", 1000, 1, 100000, START,                          \
+      "traces that may wait to be judged; while so many do, further ones are passed over and counted")                 \
     H("Limits of one address and one agent")                                                                           \
     X(COUNT, address_connections, "address-connections", "INFINIUM_ADDRESS_CONNECTIONS", "N", 512, 0, 1000000, RELOAD, \
       "connections at once from one address (IPv6: one /64 network), at most; 0: as many as there may be")             \

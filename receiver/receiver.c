@@ -231,6 +231,8 @@ static int start(inf_receiver *r, const inf_serve_options *options, char *messag
     if (rc == 0)
         rc = inf_upkeep_start(&r->upkeep, r->directory.path, &r->upkeep_limits);
     if (rc == 0)
+        rc = inf_judge_start(&r->judge, options, r->directory.path, r->prices, message, INF_RECEIVER_MESSAGE_SIZE);
+    if (rc == 0)
         rc = start_keeper(r);
     if (rc == 0)
         rc = inf_workers_start(&r->workers, r);
@@ -294,6 +296,7 @@ void inf_receiver_stop(inf_receiver *r)
     inf_http_quiesce(r->http);
     inf_slow_stop(r->slow);
     inf_workers_stop(r->workers);
+    inf_judge_stop(r->judge); /* nobody reads its numbers any more */
     inf_intake_stop(r->intake);
     inf_hub_stop(r->hub);
     inf_exports_stop(r->exports);

@@ -13,6 +13,7 @@
 #include "ingest/body.h"
 #include "ingest/clients.h"
 #include "ingest/intake.h"
+#include "judge/judge.h"
 #include "live/hub.h"
 #include "metrics.h"
 #include "serve.h"
@@ -31,6 +32,7 @@ struct inf_receiver {
     inf_upkeep *upkeep;
     inf_upkeep_limits upkeep_limits;
     inf_exports *exports;
+    inf_judge *judge; /* NULL: there is none */
     inf_workers *workers;
     inf_slow *slow;
     inf_http *http;

@@ -24,7 +24,7 @@ ROOMS = {
     "src/client": ["src/base", "src/model", "src/journal", "src/send"],
     "src/watch": ["src/base", "src/model", "src/client"],
     "python/src": ["src/base", "src/model", "src/client"],
-    "receiver": ["src/base", "src/model", "src/journal"],
+    "receiver": ["src/base", "src/model", "src/journal", "src/send"],
     "cli": ["src/base", "src/model", "src/journal", "receiver"],
 }
 SEARCH = {"cli": ["cli", "src", "receiver", "include"], "receiver": ["receiver", "src", "include"]}

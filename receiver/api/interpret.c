@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/api.h"
+#include "api/judgement.h"
 #include "api/query.h"
 #include "api/summary.h"
 #include "base/id.h"
@@ -31,8 +32,10 @@ static int write_interpretation(inf_json_writer *w, inf_worker *worker, const in
     inf_json_put_text(w, inf_check_status_name(verdict(n)));
     inf_json_key(w, "summary");
     inf_json_put_text(w, text);
+    inf_json_key(w, "judgement");
+    int judged = inf_judgement_write(w, worker->store, trace);
     inf_json_end_object(w);
-    return rc;
+    return rc < 0 ? rc : judged;
 }
 
 /* Answers with `{"traceId", "status", KEY: {...} or null}`. `agent_id`: whose trace it must be, or NULL. */

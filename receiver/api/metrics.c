@@ -156,6 +156,32 @@ static void write_store(inf_buf *out, const inf_receiver *receiver)
     one(out, "store_wal_bytes", "gauge", "Size of its write-ahead log.", file_size(receiver, "infinium.db-wal"));
 }
 
+/* ---- the judge ---- */
+
+static void write_judge(inf_buf *out, const inf_receiver *receiver)
+{
+    inf_judge_stats s;
+    inf_judge_get_stats(receiver->judge, &s);
+    head(out, "judge_state", "gauge", "1 for what the judge is at.");
+    for (int i = INF_JUDGE_OFF; i <= INF_JUDGE_STORE_FAILS; i++)
+        inf_buf_printf(out, "infinium_judge_state{state=\"%s\"} %d\n", inf_judge_state_name((enum inf_judge_state)i),
+                       (int)s.state == i);
+    one(out, "judge_waiting", "gauge", "Traces that wait to be judged.", (uint64_t)s.waiting);
+    head(out, "judge_traces_total", "counter", "Traces that were judged, by verdict; failed: there will be none.");
+    for (int i = 0; i < INF_VERDICTS; i++)
+        inf_buf_printf(out, "infinium_judge_traces_total{verdict=\"%s\"} %" PRIu64 "\n",
+                       inf_verdict_name((enum inf_verdict)i), s.verdicts[i]);
+    inf_buf_printf(out, "infinium_judge_traces_total{verdict=\"failed\"} %" PRIu64 "\n", s.failed);
+    head(out, "judge_passed_over_total", "counter", "What is never judged, by reason.");
+    inf_buf_printf(out, "infinium_judge_passed_over_total{reason=\"queue_full\"} %" PRIu64 "\n", s.passed_full);
+    inf_buf_printf(out, "infinium_judge_passed_over_total{reason=\"behind\"} %" PRIu64 "\n", s.passed_behind);
+    one(out, "judge_calls_total", "counter", "Calls of the model.", s.calls);
+    one(out, "judge_calls_failed_total", "counter", "Of them, those that gave nothing.", s.calls_failed);
+    one(out, "judge_day_calls", "gauge", "Calls of the model today, UTC.", (uint64_t)s.day_calls);
+    head(out, "judge_day_cost_usd", "gauge", "What they cost, in US-dollars, as far as it is known.");
+    inf_buf_printf(out, "infinium_judge_day_cost_usd %.9f\n", (double)s.day_nano_usd / 1e9);
+}
+
 /* ---- what clients say ---- */
 
 static void write_lost(void *context, const inf_client_report *report)
@@ -199,5 +225,6 @@ void inf_api_metrics(inf_request *r, inf_worker *worker)
     write_requests(&r->answer, r->receiver);
     write_ingest(&r->answer, r->receiver);
     write_store(&r->answer, r->receiver);
+    write_judge(&r->answer, r->receiver);
     write_clients(&r->answer, r->receiver);
 }

@@ -1,6 +1,7 @@
 /* See summary.h. */
 #include <string.h>
 
+#include "api/judgement.h"
 #include "api/scores.h"
 #include "api/summary.h"
 #include "base/clock.h"
@@ -147,7 +148,7 @@ int inf_known_trace_write(inf_json_writer *w, inf_store *store, inf_pricer *pric
     bool scores = false;
     while (inf_json_type(root) == INF_JSON_OBJECT && inf_json_next(&i)) {
         bool scored = is(&i, "scores");
-        if (given_already(i.key, i.key_length) || (store && (scored || is(&i, "call_costs"))) ||
+        if (given_already(i.key, i.key_length) || (store && (scored || is(&i, "call_costs") || is(&i, "judgement"))) ||
             (scored && (scores || inf_json_type(i.value) != INF_JSON_ARRAY)))
             continue;
         scores |= scored;
@@ -166,6 +167,10 @@ int inf_known_trace_write(inf_json_writer *w, inf_store *store, inf_pricer *pric
     if (store && pricer) {
         inf_json_key(w, "call_costs");
         inf_cost_calls_write(w, pricer, root, summary->started_ns);
+    }
+    if (store && rc == 0) {
+        inf_json_key(w, "judgement");
+        rc = inf_judgement_write(w, store, summary);
     }
     inf_json_end_object(w);
     return rc;

@@ -23,7 +23,7 @@ void inf_summary_members(inf_json_writer *writer, const inf_summary *summary);
 int inf_whole_trace_write(inf_json_writer *writer, const inf_summary *summary, const char *body, size_t body_length,
                           inf_json *parser);
 
-/* What the receiver knows of a trace besides: writes the members "scores" and "call_costs", and the body's own scores,
+/* What the receiver knows of a trace besides: writes the members "scores", "call_costs" and "judgement", and the body's own scores,
  * which are in the former, are left out. `pricer` may be NULL: no costs. */
 struct inf_pricer;
 int inf_known_trace_write(inf_json_writer *writer, inf_store *store, struct inf_pricer *pricer,

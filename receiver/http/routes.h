@@ -69,6 +69,7 @@
     X(HEALTHZ,      "GET",    "//healthz",                OPEN,          0,                   LOOP,   inf_api_healthz)     \
     X(READYZ,       "GET",    "//readyz",                 OPEN,          0,                   LOOP,   inf_api_readyz)      \
     X(METRICS,      "GET",    "//metrics",                READ,          0,                   WORKER, inf_api_metrics)     \
+    X(JUDGE,        "GET",    "/judge",                   READ,          0,                   WORKER, inf_api_judge)       \
     X(CLIENTS,      "GET",    "/stats/clients",           READ,          0,                   WORKER, inf_api_clients)     \
     /* prompts */                                                                                                      \
     X(PROMPTS,        "GET",  "/prompts",                 READ,          0,                   WORKER, inf_api_prompts)     \

@@ -96,6 +96,7 @@ static const struct row rows[] = {
     {"HEALTHZ", "/healthz", NULL, EVERYBODY(200)},
     {"READYZ", "/readyz", NULL, EVERYBODY(200)},
     {"METRICS", "/metrics", NULL, {401, 401, 401, 401, 401, 403, 403, 200, 200, 200, 200, 401, 401}},
+    {"JUDGE", "/api/v1/judge", NULL, READERS_OF_ALL(200)},
     {"CLIENTS", "/api/v1/stats/clients", NULL, READERS(200, 200)},
 
     {"PROMPTS", "/api/v1/prompts", NULL, READERS_OF_ALL(200)},
