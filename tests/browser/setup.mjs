@@ -30,13 +30,14 @@ function findChromium() {
 const CHROMIUM = findChromium();
 
 class Receiver {
-  constructor() {
+  constructor(options) {
+    this.options = options;
     this.data = mkdtempSync(join(tmpdir(), 'infinium-browser-'));
     this.listen = '127.0.0.1:0';
   }
 
   async start() {
-    this.process = spawn(INFINIUM, ['serve', '--data', this.data, '--listen', this.listen], { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.process = spawn(INFINIUM, ['serve', '--data', this.data, '--listen', this.listen, ...this.options], { stdio: ['ignore', 'pipe', 'pipe'] });
     let said = '';
     this.process.stderr.on('data', (text) => (said += text));
     this.ended = new Promise((resolve) => this.process.once('exit', resolve));
@@ -102,9 +103,9 @@ class Receiver {
   }
 }
 
-/** A receiver with an agent, a browser and what both need to end. Call close() in after(). */
-export async function open() {
-  const receiver = new Receiver();
+/** A receiver (with these options of `infinium serve`) with an agent, a browser and what both need to end. Call close() in after(). */
+export async function open(...options) {
+  const receiver = new Receiver(options);
   let browser;
   try {
     await receiver.start();

@@ -1,6 +1,7 @@
-// What is thought of a trace: the receiver's checks with what they compared against, and the scores that it was given.
+// What is thought of a trace: the receiver's checks with what they compared against, the verdict of a model, and the
+// scores that it was given.
 import type { Score } from '../api';
-import type { Check, CheckStatus } from '../checks';
+import type { Check, CheckStatus, Judgement } from '../checks';
 import { absolute } from '../format';
 
 const MARKS: Record<CheckStatus, [mark: string, word: string]> = { pass: ['✓', 'passed'], warn: ['!', 'warning'], fail: ['✗', 'failed'], not_checked: ['–', 'not checked'] };
@@ -21,8 +22,29 @@ function Line({ check }: { check: Check }) {
   );
 }
 
-export function Judged({ checks, scores }: { checks: Check[]; scores: Score[] }) {
-  if (!checks.length && !scores.length) return null;
+function Verdict({ judgement }: { judgement: Judgement }) {
+  return (
+    <section class="panel" aria-label="Judge">
+      <header>
+        <h2>Judge</h2>
+        <span class="faint">a model's opinion</span>
+      </header>
+      <ul class="checks">
+        <li class={`check-${judgement.status}`} title={judgement.at && absolute(judgement.at)}>
+          <span class="mark" aria-hidden="true">
+            {judgement.waiting ? '…' : MARKS[judgement.status][0]}
+          </span>
+          <div>
+            <span class="what">{judgement.head}</span> <span>{judgement.text}</span> {judgement.from && <span class="faint">{judgement.from}</span>}
+          </div>
+        </li>
+      </ul>
+    </section>
+  );
+}
+
+export function Judged({ checks, judgement, scores }: { checks: Check[]; judgement: Judgement | null; scores: Score[] }) {
+  if (!checks.length && !judgement && !scores.length) return null;
   const checked = checks.filter(({ status }) => status !== 'not_checked');
   const others = checks.filter(({ status }) => status === 'not_checked');
   return (
@@ -50,6 +72,7 @@ export function Judged({ checks, scores }: { checks: Check[]; scores: Score[] })
           )}
         </section>
       )}
+      {judgement && <Verdict judgement={judgement} />}
       {scores.length > 0 && (
         <section class="panel" aria-label="Scores">
           <header>

@@ -1,7 +1,7 @@
 // One trace: the error first, then where the time went, then what went in and came out.
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { ApiError, getChecks, getTrace, getTree, type Summary, type Trace } from '../api';
-import { type Check, checksOf } from '../checks';
+import { type Check, checksOf, type Judgement, judgementOf } from '../checks';
 import { absolute, ago, duration, integer, milliseconds, money } from '../format';
 import { useNow } from '../parts/clock';
 import { Code } from '../parts/code';
@@ -25,9 +25,24 @@ interface Loaded {
   family: Summary[];
   truncated: boolean;
   checks: Check[];
+  judgement: Judgement | null;
   error: string | null;
 }
-const NOTHING: Loaded = { trace: null, family: [], truncated: false, checks: [], error: null };
+const NOTHING: Loaded = { trace: null, family: [], truncated: false, checks: [], judgement: null, error: null };
+
+const LOOK_AGAIN = 3000; // ms
+const LOOKS = 40;
+
+/** While the trace waits for a model's verdict: looks again, for two minutes. */
+async function judged(id: string, checks: Record<string, unknown> | null, signal: AbortSignal, show: (judgement: Judgement | null) => void) {
+  for (let looks = 0, now = judgementOf(checks); now?.waiting && looks < LOOKS; looks++) {
+    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN));
+    if (signal.aborted) return;
+    now = judgementOf(await getChecks(id, signal).catch(() => null)) ?? now;
+    if (signal.aborted) return;
+    show(now);
+  }
+}
 
 function useTrace(id: string, version: string): Loaded {
   const [loaded, setLoaded] = useState<Loaded & { id: string }>({ ...NOTHING, id: '' });
@@ -41,7 +56,8 @@ function useTrace(id: string, version: string): Loaded {
         setLoaded((was) => ({ ...(was.id === id ? was : NOTHING), id, trace, error: null }));
         const [tree, checks] = await Promise.all([getTree(id, signal), getChecks(id, signal)].map((answer) => answer.catch(() => null)) as [ReturnType<typeof getTree>, ReturnType<typeof getChecks>]);
         if (signal.aborted) return;
-        setLoaded({ id, trace, family: array(tree?.traces), truncated: tree?.truncated === true, checks: checksOf(checks), error: null });
+        setLoaded({ id, trace, family: array(tree?.traces), truncated: tree?.truncated === true, checks: checksOf(checks), judgement: judgementOf(checks), error: null });
+        await judged(id, checks, signal, (judgement) => setLoaded((was) => (was.id === id ? { ...was, judgement } : was)));
       } catch (error) {
         if (signal.aborted) return;
         const message = error instanceof ApiError && error.status === 404 ? 'There is no trace with this id.' : (error as Error).message;
@@ -179,7 +195,7 @@ interface Props {
 export function TraceView({ id, summary, beside, close }: Props) {
   // A trace that changes while it is open (it ran, now it has ended) is read again.
   const version = summary ? `${summary.status} ${summary.duration_s} ${summary.llm_calls}` : '';
-  const { trace, family, truncated, checks, error } = useTrace(id, version);
+  const { trace, family, truncated, checks, judgement, error } = useTrace(id, version);
   const now = useNow();
   const running = trace?.status === 'running';
   const elapsed = trace && running ? Math.max(0, (now - Date.parse(trace.started_at)) / 1000) : 0;
@@ -227,7 +243,7 @@ export function TraceView({ id, summary, beside, close }: Props) {
         <Selected key={node.id} node={node} trace={trace} />
         <div class="rest">
           {truncated && <p class="note">This trace belongs to more traces than are shown: the first 1,000 are.</p>}
-          <Judged checks={checks} scores={array(trace.scores)} />
+          <Judged checks={checks} judgement={judgement} scores={array(trace.scores)} />
           <details class="raw">
             <summary>Raw record</summary>
             <Code title="Record" text={json(trace)} />
