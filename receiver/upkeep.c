@@ -26,7 +26,7 @@ struct inf_upkeep {
     pthread_cond_t wake;
     bool stopping;
     int64_t swept; /* as far as scores were looked at */
-    inf_log_cause trouble;
+    inf_log_cause trouble, too_small;
 };
 
 /* Waits; false when the thread is to end. */
@@ -63,7 +63,15 @@ static int purge(inf_upkeep *u)
         if (removed > 0 && !rest(u, PURGE_REST_MS))
             break;
     }
-    return rc;
+    if (rc != INF_EFULL) {
+        (void)inf_log_over(&u->too_small);
+        return rc;
+    }
+    inf_log_once(&u->too_small, INF_LOG_WARNING,
+                 "the store takes more than the %lld MiB that it may (retention-mib), and would without its traces: "
+                 "sums and indexes take the rest. The newest traces stay",
+                 (long long)(bytes / (1024 * 1024)));
+    return 0;
 }
 
 /* What belongs to nothing any more: sums that have grown too old, scores whose trace was deleted or never came. */
@@ -133,6 +141,7 @@ void inf_upkeep_stop(inf_upkeep *u)
     u->stopping = true;
     pthread_cond_signal(&u->wake);
     pthread_mutex_unlock(&u->lock);
+    inf_store_hurry(u->store); /* what it has not done, the next start will do */
     pthread_join(u->thread, NULL);
     inf_store_close(u->store);
     pthread_cond_destroy(&u->wake);

@@ -138,6 +138,7 @@ void inf_api_key_revoke(inf_request *r, inf_worker *worker)
     } else {
         r->status = MHD_HTTP_NO_CONTENT;
         inf_keys_refresh(r->receiver->keys);
+        inf_hub_cut(r->receiver->hub); /* sessions of links that it made have ended */
     }
 }
 

@@ -311,3 +311,18 @@ void inf_api_prompt_rotate(inf_request *r, inf_worker *worker)
     else
         answer_changed(r, r->segments[0], key, 0);
 }
+
+/* Its keys read nothing from now on, like those of a prompt that never was. */
+void inf_api_prompt_delete(inf_request *r, inf_worker *worker)
+{
+    uint8_t id[16];
+    inf_actor actor;
+    if (!prompt_of_path(r, id))
+        return;
+    inf_access_actor(r, &actor);
+    int rc = inf_prompt_remove(worker->store, &actor, id);
+    if (rc < 0)
+        failed(r, worker, rc);
+    else
+        r->status = MHD_HTTP_NO_CONTENT;
+}

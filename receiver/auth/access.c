@@ -189,9 +189,14 @@ static enum inf_key_answer decide_bearer(inf_request *r, bool *hash)
 static bool find_session(inf_request *r, inf_worker *worker)
 {
     char session[INF_TOKEN_SIZE];
-    if (!inf_access_session(r, session) || inf_session_check(worker->store, session) != 1)
+    inf_token_grant granted;
+    if (!inf_access_session(r, session) || inf_session_check(worker->store, session, &granted) != 1)
         return false;
-    grant(r, INF_ROLE_ADMIN, "session");
+    grant(r, granted.role == INF_ROLE_ADMIN ? INF_ROLE_ADMIN : INF_ROLE_READ, "session");
+    r->access.scoped = granted.scoped;
+    memcpy(r->access.agent_id, granted.agent_id, 16);
+    r->access.keyed = granted.of_key;
+    memcpy(r->access.key_id, granted.key_id, 16);
     r->access.cookie = true;
     authorise(r);
     return true;

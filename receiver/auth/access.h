@@ -22,7 +22,9 @@ typedef struct inf_access {
     bool scoped;          /* sees the traces of agent_id only */
     bool cookie;          /* came with a session's cookie, not with a key */
     uint8_t agent_id[16]; /* when scoped, and of INF_ROLE_INGEST */
-    char who[80];         /* for people and for the audit log: "key 1f0c...", "session"; empty for an agent */
+    bool keyed;           /* came with a key that can be revoked, or by a link that such a key made */
+    uint8_t key_id[16];
+    char who[80]; /* for people and for the audit log: "key 1f0c...", "session"; empty for an agent */
 } inf_access;
 
 /* "ingest", "read", "admin", "none". */

@@ -121,5 +121,11 @@ int inf_bearer_revoke(inf_store *store, const inf_actor *actor, const uint8_t id
     inf_id_uuid(id, text);
     inf_audit entry = {.who = actor->who, .origin = actor->origin, .action = "key.revoke", .subject = text};
     int rc = inf_store_change_begin(store);
-    return rc < 0 ? rc : inf_store_change_end(store, inf_store_key_revoke(store, id), &entry);
+    if (rc < 0)
+        return rc;
+    rc = inf_store_key_revoke(store, id);
+    if (rc == 0)
+        rc = inf_store_tokens_end(store, id);
+    rc = inf_store_change_end(store, rc, &entry);
+    return rc < 0 ? rc : 0;
 }

@@ -428,6 +428,8 @@ static void describe(const struct entry *e, inf_access *out)
     *out = (inf_access){.role = e->role, .scoped = e->scoped};
     memcpy(out->agent_id, e->agent_id, 16);
     snprintf(out->who, sizeof out->who, "key %s", id);
+    out->keyed = true;
+    memcpy(out->key_id, e->id, 16);
 }
 
 enum inf_key_answer inf_keys_bearer(inf_keys *keys, const inf_bearer *bearer, inf_access *out)

@@ -31,47 +31,55 @@ static int make(char token[INF_TOKEN_SIZE])
     return rc;
 }
 
-static int add(inf_store *store, enum inf_token_kind kind, uint64_t seconds, char token[INF_TOKEN_SIZE])
+static int add(inf_store *store, enum inf_token_kind kind, uint64_t seconds, const inf_token_grant *grant,
+               char token[INF_TOKEN_SIZE])
 {
     uint8_t d[32];
     int rc = make(token);
     if (rc < 0)
         return rc;
     digest(token, d);
-    return inf_store_token_add(store, kind, d, inf_unix_ns() + seconds * SECOND);
+    return inf_store_token_add(store, kind, d, inf_unix_ns() + seconds * SECOND, grant);
 }
 
-static int check(inf_store *store, enum inf_token_kind kind, const char *token, bool take)
+static int get(inf_store *store, enum inf_token_kind kind, const char *token, bool take, inf_token_grant *grant)
 {
     uint8_t d[32];
     if (!token || strlen(token) != INF_TOKEN_SIZE - 1)
         return 0;
     digest(token, d);
-    return inf_store_token_check(store, kind, d, inf_unix_ns(), take);
+    return inf_store_token_get(store, kind, d, inf_unix_ns(), take, grant);
+}
+
+int inf_login_create_for(inf_store *store, const inf_token_grant *grant, char token[INF_TOKEN_SIZE])
+{
+    return add(store, INF_TOKEN_LOGIN, INF_LOGIN_S, grant, token);
 }
 
 int inf_login_create(inf_store *store, char token[INF_TOKEN_SIZE])
 {
-    return add(store, INF_TOKEN_LOGIN, 3600, token);
+    return inf_login_create_for(store, &(inf_token_grant){.role = INF_ROLE_ADMIN}, token);
 }
 
 int inf_login_redeem(inf_store *store, const char *token, char session[INF_TOKEN_SIZE])
 {
-    int rc = check(store, INF_TOKEN_LOGIN, token, true);
+    inf_token_grant grant;
+    int rc = get(store, INF_TOKEN_LOGIN, token, true, &grant);
     if (rc != 1)
         return rc;
-    rc = add(store, INF_TOKEN_SESSION, 7 * 24 * 3600, session);
+    rc = add(store, INF_TOKEN_SESSION, 7 * 24 * 3600, &grant, session);
     return rc < 0 ? rc : 1;
 }
 
-int inf_session_check(inf_store *store, const char *session)
+int inf_session_check(inf_store *store, const char *session, inf_token_grant *grant)
 {
-    return check(store, INF_TOKEN_SESSION, session, false);
+    return get(store, INF_TOKEN_SESSION, session, false, grant);
 }
 
 int inf_session_end(inf_store *store, const char *session)
 {
-    int rc = check(store, INF_TOKEN_SESSION, session, true);
+    inf_token_grant grant;
+    int rc = get(store, INF_TOKEN_SESSION, session, true, &grant);
     return rc < 0 ? rc : 0;
 }
 

@@ -109,6 +109,20 @@ int inf_prompt_rotate(inf_store *store, const inf_actor *actor, const uint8_t id
     return end(store, actor, rc, "prompt.rotate", text, detail);
 }
 
+int inf_prompt_remove(inf_store *store, const inf_actor *actor, const uint8_t id[16])
+{
+    inf_prompt prompt;
+    char text[37], name[INF_PROMPT_NAME_SIZE] = "";
+    inf_id_uuid(id, text);
+    int rc = inf_store_change_begin(store);
+    if (rc < 0)
+        return rc;
+    rc = inf_store_prompt_get(store, id, &prompt, name);
+    if (rc == 0)
+        rc = inf_store_prompt_remove(store, id);
+    return end(store, actor, rc, "prompt.delete", text, name);
+}
+
 struct match {
     const char *key;
     bool found;

@@ -21,6 +21,9 @@ int inf_prompt_publish(inf_store *store, const inf_actor *actor, const uint8_t i
 /* A new key; the others are good for `overlap_s` more. INF_ENOTFOUND. */
 int inf_prompt_rotate(inf_store *store, const inf_actor *actor, const uint8_t id[16], unsigned overlap_s,
                       char key_out[INF_PROMPT_KEY_SIZE]);
+/* The prompt with all its versions and keys. INF_ENOTFOUND. */
+int inf_prompt_remove(inf_store *store, const inf_actor *actor, const uint8_t id[16]);
+
 /* 1 when this is a good key of that prompt; 0 when it is not, or there is no such prompt; negative on failure. */
 int inf_prompt_verify(inf_store *store, const uint8_t id[16], const char *key);
 

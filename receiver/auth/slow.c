@@ -255,6 +255,7 @@ void inf_slow_stop(inf_slow *slow)
     slow->stopping = true;
     pthread_cond_signal(&slow->work);
     pthread_mutex_unlock(&slow->lock);
+    inf_store_hurry(slow->store); /* when a key was used last is not worth waiting for */
     pthread_join(slow->thread, NULL);
     slow->started = false;
 }

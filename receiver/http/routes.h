@@ -77,10 +77,13 @@
     X(PROMPT,         "GET",  "/prompts/{prompt}",        READ,          0,                   WORKER, inf_api_prompt)      \
     X(PROMPT_PUBLISH, "POST", "/prompts/{prompt}/versions", ADMIN,       INF_PROMPT_BODY_MAX, WORKER, inf_api_prompt_publish) \
     X(PROMPT_ROTATE,  "POST", "/prompts/{prompt}/keys",   ADMIN,         INF_SMALL_BODY_MAX,  WORKER, inf_api_prompt_rotate) \
+    X(PROMPT_DELETE, "DELETE", "/prompts/{prompt}",       ADMIN,         0,                   WORKER, inf_api_prompt_delete) \
     X(PROMPT_VERSION, "GET",  "/prompts/{prompt}/v/{version}", PROMPT,   0,                   WORKER, inf_api_prompt_version) \
     /* the page */                                                                                                     \
     X(SESSION,      "GET",    "/session",                 READ,          0,                   WORKER, inf_api_session)     \
     X(LOGOUT,       "DELETE", "/session",                 READ,          0,                   WORKER, inf_api_logout)      \
+    X(LOGIN_CREATE, "POST",   "/logins",                  ADMIN,         INF_SMALL_BODY_MAX,  WORKER, inf_api_login_create) \
+    X(LOGINS_END,   "DELETE", "/logins",                  ADMIN,         0,                   WORKER, inf_api_logins_end)  \
     X(OPENAPI,      "GET",    "/openapi.json",            OPEN,          0,                   LOOP,   inf_api_openapi)     \
     X(LOGIN,        "GET",    "//login",                  OPEN,          0,                   WORKER, inf_api_login)       \
     X(PAGE,         "GET",    "//*",                      OPEN,          0,                   LOOP,   inf_files_serve)

@@ -393,6 +393,7 @@ void inf_drain_stop(inf_drain *d, int timeout_ms)
     if (pthread_timedjoin_np(d->thread, NULL, &until) != 0) {
         pthread_mutex_lock(&d->lock);
         d->abandon = true;
+        inf_store_hurry(d->store);
         pthread_cond_signal(&d->work);
         pthread_mutex_unlock(&d->lock);
         pthread_join(d->thread, NULL);

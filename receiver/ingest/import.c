@@ -30,10 +30,19 @@ struct inf_import {
     } places[ROWS];
     size_t count;
     inf_store_put rows[ROWS];
+    inf_buf scores; /* of these traces: a struct kept_score each, its name and its comment with their NULs */
 
     uint8_t known[AGENTS_MAX][16]; /* agents that are there, the last ones asked for */
     size_t known_count;
     bool skipping; /* the rest of a line that is too long */
+};
+
+struct kept_score {
+    uint8_t trace_id[16], agent_id[16];
+    double value;
+    uint64_t created_ns;
+    size_t name_size, comment_size; /* with the NUL; 0: none */
+    bool by_agent, removed;
 };
 
 inf_import *inf_import_new(void)
@@ -42,6 +51,7 @@ inf_import *inf_import_new(void)
     if (!im)
         return NULL;
     inf_buf_init(&im->records, GATHER);
+    inf_buf_init(&im->scores, 2 * GATHER);
     inf_buf_init(&im->rejected, INF_IMPORT_REJECTED_MAX * 256);
     im->line = inf_json_new();
     if (im->line && inf_body_reader_init(&im->body) == 0)
@@ -58,6 +68,7 @@ void inf_import_free(inf_import *im)
     inf_json_free(im->line);
     inf_body_reader_free(&im->body);
     inf_buf_free(&im->records);
+    inf_buf_free(&im->scores);
     inf_buf_free(&im->rejected);
     free(im);
 }
@@ -191,6 +202,32 @@ static int know_agent(inf_import *im, inf_store *store, inf_json_value line, con
 
 /* ---- storing ---- */
 
+/* In one transaction, once their traces are stored. */
+static int store_scores(inf_import *im, inf_store *store)
+{
+    if (im->scores.length == 0)
+        return 0;
+    int rc = inf_store_scores_begin(store);
+    if (rc < 0)
+        return rc;
+    for (size_t at = 0; rc == 0 && at < im->scores.length;) {
+        struct kept_score kept;
+        memcpy(&kept, im->scores.data + at, sizeof kept);
+        const char *name = (const char *)im->scores.data + at + sizeof kept;
+        inf_trace_score score = {.name = name,
+                                 .value = kept.value,
+                                 .removed = kept.removed,
+                                 .comment = kept.comment_size ? name + kept.name_size : NULL,
+                                 .created_ns = kept.created_ns};
+        rc = inf_store_score_set(store, kept.trace_id, kept.by_agent ? kept.agent_id : NULL, &score);
+        if (rc == INF_EFULL) /* more than one trace may have: left out */
+            rc = 0;
+        at += sizeof kept + kept.name_size + kept.comment_size;
+    }
+    inf_buf_reset(&im->scores);
+    return inf_store_scores_end(store, rc);
+}
+
 static int store_gathered(inf_import *im, inf_store *store)
 {
     int rc = 0;
@@ -204,7 +241,7 @@ static int store_gathered(inf_import *im, inf_store *store)
     }
     im->count = 0;
     inf_buf_reset(&im->records);
-    return rc;
+    return rc == 0 ? store_scores(im, store) : rc;
 }
 
 static int gather(inf_import *im, inf_store *store, const inf_store_put *trace, uint64_t index)
@@ -212,7 +249,8 @@ static int gather(inf_import *im, inf_store *store, const inf_store_put *trace, 
     uint8_t head[INF_INGEST_HEAD_MAX];
     size_t head_length = inf_ingest_encode(&trace->summary, head);
     int rc = 0;
-    if (im->count == ROWS || im->records.length + head_length + trace->body_length > GATHER)
+    if (im->count == ROWS || im->scores.length > GATHER ||
+        im->records.length + head_length + trace->body_length > GATHER)
         rc = store_gathered(im, store);
     if (rc < 0)
         return rc;
@@ -264,8 +302,27 @@ static int read_score(inf_json_value value, inf_trace_score *score, char name[IN
     return 0;
 }
 
+static int keep_score(inf_import *im, const inf_trace_score *score, const uint8_t trace_id[16],
+                      const uint8_t agent_id[16])
+{
+    struct kept_score kept;
+    memset(&kept, 0, sizeof kept); /* its padding too: these are bytes of a buffer */
+    memcpy(kept.trace_id, trace_id, 16);
+    memcpy(kept.agent_id, agent_id, 16);
+    kept.value = score->value;
+    kept.created_ns = score->created_ns;
+    kept.by_agent = score->by_agent;
+    kept.removed = score->removed;
+    kept.name_size = strlen(score->name) + 1;
+    kept.comment_size = score->comment ? strlen(score->comment) + 1 : 0;
+    inf_buf_put(&im->scores, &kept, sizeof kept);
+    inf_buf_put(&im->scores, score->name, kept.name_size);
+    inf_buf_put(&im->scores, score->comment, kept.comment_size);
+    return im->scores.error;
+}
+
 /* Scores that are none are left out; they do not spoil the trace. */
-static int take_scores(inf_store *store, inf_json_value line, const uint8_t trace_id[16], const uint8_t agent_id[16])
+static int take_scores(inf_import *im, inf_json_value line, const uint8_t trace_id[16], const uint8_t agent_id[16])
 {
     inf_json_value scores;
     int rc = 0;
@@ -276,9 +333,7 @@ static int take_scores(inf_store *store, inf_json_value line, const uint8_t trac
         char name[INF_SCORE_NAME_MAX + 1];
         inf_trace_score score;
         if (read_score(i.value, &score, name) == 0)
-            rc = inf_store_score_set(store, trace_id, score.by_agent ? agent_id : NULL, &score);
-        if (rc == INF_EFULL)
-            rc = 0;
+            rc = keep_score(im, &score, trace_id, agent_id);
     }
     return rc;
 }
@@ -321,7 +376,7 @@ static const char *read_line(inf_import *im, inf_store *store, const char *text,
     if (*rc == 0)
         *rc = gather(im, store, &trace, index);
     if (*rc == 0)
-        *rc = take_scores(store, line, trace_id, agent_id);
+        *rc = take_scores(im, line, trace_id, agent_id);
     return NULL;
 }
 

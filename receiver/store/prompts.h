@@ -31,7 +31,7 @@ typedef struct inf_prompt_key {
     uint64_t expires_ns; /* 0: never */
 } inf_prompt_key;
 
-/* The three that change something: between inf_store_change_begin() and inf_store_change_end() (keys.h) only.
+/* The four that change something: between inf_store_change_begin() and inf_store_change_end() (keys.h) only.
  *
  * A new prompt with its version 1 and its first key. INF_EEXIST: the id is taken; INF_EFULL: too many prompts. */
 int inf_store_prompt_add(inf_store *store, const inf_prompt *prompt, const char *content, const inf_prompt_key *key);
@@ -41,6 +41,8 @@ int inf_store_prompt_publish(inf_store *store, const uint8_t id[16], const char 
 /* A further key; every other one of this prompt expires at `others_expire_ns` at the latest. INF_ENOTFOUND. */
 int inf_store_prompt_rekey(inf_store *store, const uint8_t id[16], const inf_prompt_key *key,
                            uint64_t others_expire_ns);
+/* The prompt with its versions and keys. INF_ENOTFOUND. */
+int inf_store_prompt_remove(inf_store *store, const uint8_t id[16]);
 
 /* In the order of their creation. */
 int inf_store_prompts(inf_store *store, int (*row)(void *context, const inf_prompt *prompt), void *context);

@@ -23,6 +23,11 @@ typedef struct inf_trace_score {
 int inf_store_score_set(inf_store *store, const uint8_t trace_id[16], const uint8_t *agent_id,
                         const inf_trace_score *score);
 
+/* Scores that are set between these two are one transaction; `rc` negative: none of them. Returns `rc`, or why it could
+ * not be committed. */
+int inf_store_scores_begin(inf_store *store);
+int inf_store_scores_end(inf_store *store, int rc);
+
 /* The scores of a trace of this agent, oldest first: its agent's own and the administrators', not those that another
  * agent gave to the same id. Of two with one name the later one counts: that is the caller's business. */
 int inf_store_scores(inf_store *store, const uint8_t trace_id[16], const uint8_t agent_id[16],

@@ -53,20 +53,6 @@ void inf_sketch_read(const void *sparse, size_t length, uint32_t counts[INF_SKET
     }
 }
 
-size_t inf_sketch_write(const uint32_t counts[INF_SKETCH_BUCKETS], uint8_t out[INF_SKETCH_MAX])
-{
-    uint8_t *at = out;
-    unsigned last = 0;
-    for (unsigned i = 0; i < INF_SKETCH_BUCKETS; i++) {
-        if (counts[i] == 0)
-            continue;
-        at = write_varint(at, i - last);
-        at = write_varint(at, counts[i]);
-        last = i;
-    }
-    return (size_t)(at - out);
-}
-
 size_t inf_sketch_merge(const void *sparse, size_t length, const inf_sketch_change *changes, size_t count,
                         uint8_t out[INF_SKETCH_MAX])
 {

@@ -17,8 +17,6 @@ uint64_t inf_sketch_value(unsigned index);
 /* Adds what the sparse form holds to `counts`. Counts that would go below zero or past 32 bits stay there. What is no
  * sketch is read as far as it is one. */
 void inf_sketch_read(const void *sparse, size_t length, uint32_t counts[INF_SKETCH_BUCKETS]);
-/* The sparse form; returns its length. */
-size_t inf_sketch_write(const uint32_t counts[INF_SKETCH_BUCKETS], uint8_t out[INF_SKETCH_MAX]);
 /* A bucket's count changes by so much. */
 typedef struct inf_sketch_change {
     uint32_t bucket;

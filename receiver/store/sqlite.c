@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/clock.h"
 #include "base/os.h"
 #include "store/sqlite_list.h"
 #include "store/tally.h"
@@ -128,12 +129,35 @@ static int make_file(inf_store *store, const char *dir, const char *path, unsign
     return 0;
 }
 
+enum { HURRIED_MS = 200 }; /* others of this process need no longer */
+
+/* Waits for a lock, a little longer each time. 0: long enough. */
+static int wait_for_lock(void *context, int times)
+{
+    inf_store *store = context;
+    uint64_t now = inf_mono_ns();
+    if (times == 0)
+        store->waits_ns = now;
+    int most_ms = atomic_load(&store->hurried) && store->busy_ms > HURRIED_MS ? HURRIED_MS : store->busy_ms;
+    if (now - store->waits_ns >= (uint64_t)most_ms * 1000000)
+        return 0;
+    sqlite3_sleep(times < 20 ? times + 1 : 20);
+    return 1;
+}
+
+void inf_store_hurry(inf_store *store)
+{
+    if (store)
+        atomic_store(&store->hurried, true);
+}
+
 static int set_up(inf_store *store)
 {
     static const char pragmas[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF;"
                                   "PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 32000;"
                                   "PRAGMA trusted_schema = OFF;";
-    sqlite3_busy_timeout(store->db, INF_SQLITE_BUSY_MS);
+    store->busy_ms = INF_SQLITE_BUSY_MS;
+    sqlite3_busy_handler(store->db, wait_for_lock, store);
     int code = sqlite3_exec(store->db, pragmas, NULL, NULL, NULL);
     if (code != SQLITE_OK)
         return inf_sqlite_error(store, code);

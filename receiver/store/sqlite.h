@@ -3,6 +3,7 @@
 #define INF_STORE_SQLITE_H
 
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <zstd.h>
 
 #include "base/buf.h"
@@ -85,10 +86,11 @@
       "ORDER BY created_ns, rowid")                                                                                    \
     X(DATA_VERSION, "PRAGMA data_version")                                                                             \
     X(JUDGEMENT_DELETE, "DELETE FROM judgements WHERE trace_id = (SELECT id FROM traces WHERE seq = ?1)")              \
-    X(TOKEN_ADD, "INSERT INTO tokens(digest, kind, expires_ns) VALUES(?1, ?2, ?3)")                                    \
+    X(TOKEN_ADD, "INSERT INTO tokens(digest, kind, expires_ns, role, agent_id, key_id) VALUES(?1,?2,?3,?4,?5,?6)")     \
     X(TOKEN_PURGE, "DELETE FROM tokens WHERE expires_ns <= ?1")                                                        \
-    X(TOKEN_CHECK, "SELECT 1 FROM tokens WHERE digest = ?1 AND kind = ?2 AND expires_ns > ?3")                         \
-    X(TOKEN_TAKE, "DELETE FROM tokens WHERE digest = ?1 AND kind = ?2 AND expires_ns > ?3")
+    X(TOKEN_GET, "SELECT role, agent_id, key_id FROM tokens WHERE digest = ?1 AND kind = ?2 AND expires_ns > ?3")      \
+    X(TOKEN_TAKE, "DELETE FROM tokens WHERE digest = ?1 AND kind = ?2 AND expires_ns > ?3 "                            \
+                  "RETURNING role, agent_id, key_id")
 
 enum inf_store_statement {
 #define X(name, sql) INF_STMT_##name,
@@ -124,6 +126,9 @@ struct inf_store {
     inf_bound bound;                 /* of the list that is being read */
     struct inf_tally *tally;         /* made when first needed */
     bool read_only;
+    atomic_bool hurried;
+    int busy_ms;       /* how long others' locks are waited for */
+    uint64_t waits_ns; /* since when it is */
     char message[256];
 };
 

@@ -139,6 +139,23 @@ int inf_store_prompt_rekey(inf_store *store, const uint8_t id[16], const inf_pro
     return rc;
 }
 
+int inf_store_prompt_remove(inf_store *store, const uint8_t id[16])
+{
+    static const char *const deletions[] = {"DELETE FROM prompt_keys WHERE prompt_id = ?1",
+                                            "DELETE FROM prompt_versions WHERE prompt_id = ?1",
+                                            "DELETE FROM prompts WHERE id = ?1"};
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < sizeof deletions / sizeof deletions[0]; i++) {
+        sqlite3_stmt *s;
+        rc = inf_sqlite_prepare(store, &s, deletions[i]);
+        if (rc < 0)
+            return rc;
+        sqlite3_bind_blob(s, 1, id, 16, SQLITE_STATIC);
+        rc = finish(store, s);
+    }
+    return rc < 0 || sqlite3_changes(store->db) > 0 ? rc : INF_ENOTFOUND;
+}
+
 /* ---- reading ---- */
 
 #define PROMPT_COLUMNS                                                                                                 \

@@ -10,6 +10,7 @@
 #include "store/sqlite.h"
 #include "store/tally.h"
 
+enum { FEW = 1000, ROW_BYTES = 4096 /* of a trace's row, its words and places in indexes */ };
 enum { BACKUP_PAGES = 512, WAL_LONG = 16000 /* pages: 64 MiB */, PROBLEMS_MAX = 50, RESTART_MS = 50 };
 
 static int one_number(inf_store *store, const char *sql, int64_t *out)
@@ -98,6 +99,22 @@ static int remove_judgement(inf_store *store, uint64_t sequence)
     return inf_sqlite_finish(store, s);
 }
 
+/* Where few traces are left: what deleting all of them would give back, generously; otherwise more than any excess. */
+static int what_traces_take(inf_store *store, int64_t *bytes)
+{
+    char sql[300];
+    int64_t count = 0;
+    *bytes = INT64_MAX;
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM (SELECT 1 FROM traces LIMIT %d)", FEW + 1);
+    int rc = one_number(store, sql, &count);
+    if (rc < 0 || count > FEW)
+        return rc;
+    snprintf(sql, sizeof sql,
+             "SELECT coalesce(sum(2 * length(body) + %d), 0) FROM (SELECT body FROM bodies ORDER BY seq DESC LIMIT %d)",
+             ROW_BYTES, FEW + 1);
+    return one_number(store, sql, bytes);
+}
+
 static int remove_some(inf_store *store, uint64_t before_ns, int64_t max_bytes, int max_rows, int *removed)
 {
     enum { ROWS = 1000 };
@@ -105,9 +122,16 @@ static int remove_some(inf_store *store, uint64_t before_ns, int64_t max_bytes, 
     int count = 0;
     int64_t bytes = 0;
     int limit = max_rows < ROWS ? max_rows : ROWS;
+    int64_t traces = 0;
     int rc = max_bytes > 0 ? inf_store_bytes(store, &bytes) : 0;
+    bool too_much = max_bytes > 0 && bytes > max_bytes;
+    if (rc == 0 && too_much)
+        rc = what_traces_take(store, &traces);
+    bool helps = too_much && traces >= bytes - max_bytes;
     if (rc == 0)
-        rc = oldest(store, max_bytes > 0 && bytes > max_bytes ? UINT64_MAX : before_ns, limit, sequences, &count);
+        rc = oldest(store, helps ? UINT64_MAX : before_ns, limit, sequences, &count);
+    if (rc == 0 && too_much && !helps && count == 0)
+        return INF_EFULL;
     for (int i = 0; rc == 0 && i < count; i++) {
         rc = remove_judgement(store, sequences[i]);
         if (rc == 0)
@@ -136,9 +160,9 @@ int inf_store_checkpoint(inf_store *store)
     /* Writers begin the log anew only once all of it is in the database and no reader needs it. Where it got long, that
      * is asked for: nearly all has just been done, so whoever writes waits for the little that came since. */
     if (code == SQLITE_OK && log > WAL_LONG) {
-        sqlite3_busy_timeout(store->db, RESTART_MS); /* writers stand still while a reader is waited for */
+        store->busy_ms = RESTART_MS; /* writers stand still while a reader is waited for */
         code = sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_RESTART, &log, &done);
-        sqlite3_busy_timeout(store->db, INF_SQLITE_BUSY_MS);
+        store->busy_ms = INF_SQLITE_BUSY_MS;
     }
     return code == SQLITE_OK || (code & 0xff) == SQLITE_BUSY ? 0 : inf_sqlite_error(store, code);
 }

@@ -121,6 +121,11 @@ static const char *const migrations[] = {
     "  WITHOUT ROWID;"
     "CREATE INDEX judgements_waiting ON judgements(revision) WHERE state = 0;"
     "CREATE TABLE judge_days(day INTEGER PRIMARY KEY, calls INTEGER NOT NULL, nano_usd INTEGER NOT NULL);",
+
+    /* Links and sessions of readers, of one agent or of all; key_id: of the key that made the link. */
+    "ALTER TABLE tokens ADD COLUMN role INTEGER NOT NULL DEFAULT 3;"
+    "ALTER TABLE tokens ADD COLUMN agent_id BLOB;"
+    "ALTER TABLE tokens ADD COLUMN key_id BLOB;",
 };
 
 enum { NEWEST = sizeof migrations / sizeof migrations[0] };

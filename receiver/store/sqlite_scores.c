@@ -62,6 +62,16 @@ int inf_store_score_set(inf_store *store, const uint8_t trace_id[16], const uint
     return rc;
 }
 
+int inf_store_scores_begin(inf_store *store)
+{
+    return inf_sqlite_run(store, INF_STMT_BEGIN);
+}
+
+int inf_store_scores_end(inf_store *store, int rc)
+{
+    return inf_sqlite_end(store, rc);
+}
+
 int inf_store_scores(inf_store *store, const uint8_t trace_id[16], const uint8_t agent_id[16],
                      int (*row)(void *context, const inf_trace_score *score), void *context)
 {

@@ -25,6 +25,9 @@ enum {
  * failure too *out may be a handle, good only for inf_store_message() and inf_store_close(). */
 int inf_store_open(inf_store **out, const char *dir, unsigned flags);
 void inf_store_close(inf_store *store);
+/* From any thread: from now on this handle waits for others' locks no longer than for a moment (200 ms); what waits
+ * gives up with INF_ETIMEDOUT. For who is ending. */
+void inf_store_hurry(inf_store *store);
 /* Text about the last failure of this handle, never NULL, valid until the next call on it. */
 const char *inf_store_message(const inf_store *store);
 
@@ -192,7 +195,9 @@ int inf_store_values(inf_store *store, enum inf_store_field field, const char *p
 
 /* One small step of retention: deletes, oldest start first, at most `max_rows` (at most 1,000) traces that began before
  * `before_ns` (0: none), or any while the store takes more than `max_bytes` (0: no bound). *removed: how many; 0 once
- * nothing is left to do. The file does not shrink: what becomes free is used again, and not counted. */
+ * nothing is left to do. The file does not shrink: what becomes free is used again, and not counted. INF_EFULL: the
+ * store takes more than max_bytes, and would even without the few traces that are left, which stay: sums and indexes
+ * do. */
 int inf_store_purge(inf_store *store, uint64_t before_ns, int64_t max_bytes, int max_rows, int *removed);
 /* The same for sums, which stay when their traces go: those a minute for 35 days, those a quarter of an hour for 400,
  * coarser ones always. A step takes the oldest 60 buckets at most. */
@@ -239,9 +244,22 @@ int inf_store_version(inf_store *store, uint64_t *out);
 /* ---- log-in links and sessions of the page: only SHA-256 digests are kept ---- */
 
 enum inf_token_kind { INF_TOKEN_LOGIN = 1, INF_TOKEN_SESSION = 2 };
-int inf_store_token_add(inf_store *store, enum inf_token_kind kind, const uint8_t digest[32], uint64_t expires_ns);
+
+/* What whoever has the token may. */
+typedef struct inf_token_grant {
+    int role;    /* enum inf_role (auth/access.h) */
+    bool scoped; /* to the traces of agent_id */
+    uint8_t agent_id[16];
+    bool of_key; /* a key made the link: with the key the session ends */
+    uint8_t key_id[16];
+} inf_token_grant;
+
+int inf_store_token_add(inf_store *store, enum inf_token_kind kind, const uint8_t digest[32], uint64_t expires_ns,
+                        const inf_token_grant *grant);
 /* 1 when the token is there and has not expired at `now_ns`, else 0. With `take` it is gone afterwards. */
-int inf_store_token_check(inf_store *store, enum inf_token_kind kind, const uint8_t digest[32], uint64_t now_ns,
-                          bool take);
+int inf_store_token_get(inf_store *store, enum inf_token_kind kind, const uint8_t digest[32], uint64_t now_ns,
+                        bool take, inf_token_grant *grant);
+/* All links and sessions end, or those of one key. How many; or negative. */
+int inf_store_tokens_end(inf_store *store, const uint8_t *key_id);
 
 #endif

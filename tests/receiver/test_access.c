@@ -104,10 +104,13 @@ static const struct row rows[] = {
     {"PROMPT", "/api/v1/prompts/" OTHER_AGENT, NULL, READERS_OF_ALL(404)},
     {"PROMPT_PUBLISH", "/api/v1/prompts/" OTHER_AGENT "/versions", "{\"content\":\"Hello\"}", ADMINS_CHANGE(404)},
     {"PROMPT_ROTATE", "/api/v1/prompts/" OTHER_AGENT "/keys", "", ADMINS_CHANGE(404)},
+    {"PROMPT_DELETE", "/api/v1/prompts/" OTHER_AGENT, NULL, ADMINS_CHANGE(404)},
     {"PROMPT_VERSION", "/api/v1/prompts/" OTHER_AGENT "/v/latest", NULL, READERS_OF_ALL(404)},
 
     {"SESSION", "/api/v1/session", NULL, READERS(200, 200)},
     {"LOGOUT", "/api/v1/session", NULL, {401, 401, 401, 401, 401, 400, 400, 400, 400, 204, 403, 401, 401}},
+    {"LOGIN_CREATE", "/api/v1/logins", "{\"role\":\"read\",\"agent_id\":\"%A\"}", ADMINS_CHANGE(201)},
+    {"LOGINS_END", "/api/v1/logins", NULL, ADMINS_CHANGE(204)},
     {"OPENAPI", "/api/v1/openapi.json", NULL, EVERYBODY(200)},
     {"LOGIN", "/login?token=0", NULL, EVERYBODY(403)},
     {"PAGE", "/", NULL, EVERYBODY(200)},

@@ -62,6 +62,37 @@ static void lines_are_stored_once(void **state)
     }
 }
 
+/* Thousands of scores come with their traces, and each import is in the audit log. */
+static void scores_and_the_audit_log(void **state)
+{
+    struct running *r = *state;
+    enum { LINES = 700, LINE = 500 };
+    char *text = malloc((size_t)LINES * LINE);
+    assert_non_null(text);
+    size_t used = 0;
+    for (int i = 1; i <= LINES; i++)
+        used += (size_t)snprintf(text + used, LINE,
+                                 "{\"trace_id\":\"%032x\",\"agent_id\":\"" AGENT "\",\"scores\":["
+                                 "{\"name\":\"a\",\"value\":%d,\"comment\":\"c%d\",\"source\":\"agent\"},"
+                                 "{\"name\":\"b\",\"value\":0.5},{\"name\":7}],\"body\":{\"name\":\"n\"}}\n",
+                                 i, i, i);
+    answer a = import_text(r, text);
+    check_answer(a, 200, "\"accepted\":700,");
+    free(text);
+    for (int i = 1; i <= LINES; i += 233) {
+        char path[100], wanted[100];
+        snprintf(path, sizeof path, "/api/v1/traces/%032x", i);
+        snprintf(wanted, sizeof wanted, "{\"name\":\"a\",\"comment\":\"c%d\",\"source\":\"agent\"", i);
+        a = get(r, path);
+        check_answer(a, 200, wanted);
+        check_answer(a, 200, "{\"name\":\"b\",\"comment\":null,\"source\":\"admin\"");
+    }
+    a = http_ask(&r->c, "GET", "/api/v1/audit", admin, NULL, 0);
+    check_answer(a, 200, "\"who\":\"admin.token\"");
+    check_answer(a, 200,
+                 "\"action\":\"import\",\"subject\":\"\",\"detail\":\"700 traces stored, 0 were there, 0 refused\"");
+}
+
 static void a_bad_line_does_not_spoil_the_others(void **state)
 {
     struct running *r = *state;
@@ -180,9 +211,8 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up_admin, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(lines_are_stored_once),     TEST(a_bad_line_does_not_spoil_the_others),
-        TEST(bodies_of_any_size),        TEST(only_an_administrator_imports),
-        TEST(an_import_that_breaks_off),
+        TEST(lines_are_stored_once), TEST(scores_and_the_audit_log),      TEST(a_bad_line_does_not_spoil_the_others),
+        TEST(bodies_of_any_size),    TEST(only_an_administrator_imports), TEST(an_import_that_breaks_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -149,6 +149,90 @@ static void events_of_one_agent(void **state)
     http_close(&c);
 }
 
+/* Opens a link as a browser does: the cookie's header. */
+static void open_link(struct running *r, const answer *link, char *cookie, size_t size)
+{
+    char path[200];
+    member(link, "path", path, sizeof path);
+    answer a = http_ask(&r->c, "GET", path, NULL, NULL, 0);
+    check_answer(a, 303, NULL);
+    const char *set = http_header(&a, "Set-Cookie");
+    assert_non_null(set);
+    snprintf(cookie, size, "Cookie: %.*s\r\n", (int)strcspn(set, ";"), set);
+}
+
+static int status_with(struct running *r, const char *path, const char *headers)
+{
+    return http_ask(&r->c, "GET", path, headers, NULL, 0).status;
+}
+
+/* A link for somebody who reads one agent; all sessions end at once, and those of a key's links with the key. */
+static void links_for_readers_and_their_end(void **state)
+{
+    struct running *r = *state;
+    char cookie[200], second[200], third[200], id[40], key[INF_BEARER_SIZE], path[200], bearer[200];
+    check_answer(post(r, JSON, "{\"name\":\"of its own\"}"), 201, NULL);
+    answer a =
+        http_ask(&r->c, "POST", "/api/v1/agents/" OTHER_AGENT "/trace", OTHER_KEYS, "{\"name\":\"of the other\"}", 23);
+    check_answer(a, 201, NULL);
+    a = manage(r, "POST", "/api/v1/logins", "{\"agent_id\":\"" AGENT "\"}");
+    check_answer(a, 201, "\"expires_at\":\"20");
+    member(&a, "path", path, sizeof path);
+    open_link(r, &a, cookie, sizeof cookie);
+    check_answer(http_ask(&r->c, "GET", path, NULL, NULL, 0), 403, NULL); /* once */
+    a = http_ask(&r->c, "GET", "/api/v1/traces", cookie, NULL, 0);
+    check_answer(a, 200, "of its own");
+    assert_null(strstr(a.body, "of the other"));
+    check_answer(http_ask(&r->c, "GET", "/api/v1/session", cookie, NULL, 0), 200,
+                 "\"role\":\"read\",\"agent_id\":\"" AGENT);
+    assert_int_equal(status_with(r, "/api/v1/keys", cookie), 403);
+    assert_int_equal(status_with(r, "/api/v1/traces?agent=" OTHER_AGENT, cookie), 403);
+
+    check_answer(manage(r, "POST", "/api/v1/logins", "{\"role\":\"admin\",\"agent_id\":\"" AGENT "\"}"), 400,
+                 "one agent");
+    check_answer(manage(r, "POST", "/api/v1/logins", "{\"role\":\"root\"}"), 400, "role");
+    check_answer(manage(r, "POST", "/api/v1/logins", "{\"agent_id\":\"00000000-0000-4000-8000-000000000009\"}"), 400,
+                 "agent_id");
+
+    /* with the key that made them, and no others */
+    a = manage(r, "POST", "/api/v1/keys", "{\"role\":\"admin\"}");
+    member(&a, "key_id", id, sizeof id);
+    member(&a, "key", key, sizeof key);
+    snprintf(bearer, sizeof bearer, "Authorization: Bearer %s\r\n", key);
+    a = http_ask(&r->c, "POST", "/api/v1/logins", bearer, "{\"role\":\"admin\"}", 16);
+    check_answer(a, 201, NULL);
+    open_link(r, &a, second, sizeof second);
+    assert_int_equal(status_with(r, "/api/v1/keys", second), 200);
+    answer unused = http_ask(&r->c, "POST", "/api/v1/logins", bearer, "", 0);
+    check_answer(unused, 201, NULL);
+    char pending[200];
+    member(&unused, "path", pending, sizeof pending);
+    snprintf(path, sizeof path, "/api/v1/keys/%s", id);
+    check_answer(manage(r, "DELETE", path, NULL), 204, NULL);
+    assert_int_equal(status_with(r, "/api/v1/keys", second), 401);
+    check_answer(http_ask(&r->c, "GET", pending, NULL, NULL, 0), 403, NULL);
+    assert_int_equal(status_with(r, "/api/v1/traces", cookie), 200);
+
+    /* everybody's */
+    a = manage(r, "POST", "/api/v1/logins", "");
+    open_link(r, &a, third, sizeof third);
+    connection c = http_open(r->port);
+    char head[500];
+    int n = snprintf(head, sizeof head, "GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n%s\r\n", third);
+    assert_int_equal(http_send(&c, head, (size_t)n), 0);
+    while (!c.length || !strstr(c.data, ": hello"))
+        assert_true(http_more(&c));
+    check_answer(manage(r, "DELETE", "/api/v1/logins", NULL), 204, NULL);
+    assert_int_equal(status_with(r, "/api/v1/traces", cookie), 401);
+    assert_int_equal(status_with(r, "/api/v1/traces", third), 401);
+    while (http_more(&c)) /* who watched does no more */
+        ;
+    http_close(&c);
+    a = manage(r, "GET", "/api/v1/audit", NULL);
+    check_answer(a, 200, "\"action\":\"session.end_all\",\"subject\":\"\",\"detail\":\"2 sessions and links\"");
+    check_answer(a, 200, "\"action\":\"login.create\",\"subject\":\"\",\"detail\":\"read of agent " AGENT "\"");
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up_admin, tear_down)
@@ -156,6 +240,7 @@ int main(void)
         TEST(an_agents_secret_is_rotated),
         TEST(a_readers_key_from_its_making_to_its_end),
         TEST(events_of_one_agent),
+        TEST(links_for_readers_and_their_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

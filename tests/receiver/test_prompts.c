@@ -123,6 +123,27 @@ static void prompts(void **state)
     expect(a, 200, "\"action\":\"prompt.rotate\"");
     assert_null(strstr(a.body, second));
 
+    /* deleted: its keys read nothing more, readers are told, the other one stays */
+    snprintf(path, sizeof path, "/api/v1/prompts/%s/keys", id);
+    a = ask(r, "POST", path, admin, "");
+    member(&a, "key", second, sizeof second);
+    prompt_headers(headers, sizeof headers, id, second);
+    expect(ask(r, "GET", fetch, headers, NULL), 200, NULL);
+    snprintf(path, sizeof path, "/api/v1/prompts/%s", id);
+    expect(ask(r, "DELETE", path, r->bearer, NULL), 403, NULL);
+    expect(ask(r, "DELETE", path, admin, NULL), 204, NULL);
+    expect(ask(r, "GET", fetch, headers, NULL), 401, "do not fit together");
+    expect(ask(r, "GET", fetch, r->bearer, NULL), 404, NULL);
+    expect(ask(r, "GET", path, r->bearer, NULL), 404, NULL);
+    expect(ask(r, "DELETE", path, admin, NULL), 404, "no such prompt");
+    snprintf(path, sizeof path, "/api/v1/prompts/%s/versions", id);
+    expect(ask(r, "POST", path, admin, "{\"content\":\"back\"}"), 404, NULL);
+    a = ask(r, "GET", "/api/v1/prompts", r->bearer, NULL);
+    expect(a, 200, other);
+    assert_null(strstr(a.body, id));
+    expect(ask(r, "GET", "/api/v1/audit", admin, NULL), 200, "\"action\":\"prompt.delete\"");
+    expect(ask(r, "GET", "/api/v1/audit", admin, NULL), 200, "\"detail\":\"Greeting\"");
+
     static const char *const bad[] = {"{\"name\":\"\",\"content\":\"x\"}",
                                       "{\"name\":\"n\",\"content\":\"\"}",
                                       "{\"name\":\"n\"}",

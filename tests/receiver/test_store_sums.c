@@ -443,6 +443,17 @@ static void nothing_of_a_failed_batch_is_summed(void **state)
     inf_store_close(store);
 }
 
+/* All of the counts as changes of an empty sketch. */
+static size_t write_sketch(const uint32_t *counts, uint8_t *out)
+{
+    static inf_sketch_change changes[INF_SKETCH_BUCKETS];
+    size_t count = 0;
+    for (uint32_t i = 0; i < INF_SKETCH_BUCKETS; i++)
+        if (counts[i])
+            changes[count++] = (inf_sketch_change){i, (int32_t)counts[i]};
+    return inf_sketch_merge(NULL, 0, changes, count, out);
+}
+
 static void the_sketch(void **state)
 {
     (void)state;
@@ -458,7 +469,7 @@ static void the_sketch(void **state)
         counts[index] += (uint32_t)(ns % 1000);
     }
     assert_true(inf_sketch_index(UINT64_MAX) < INF_SKETCH_BUCKETS);
-    size_t length = inf_sketch_write(counts, sparse);
+    size_t length = write_sketch(counts, sparse);
     inf_sketch_read(sparse, length, again);
     assert_memory_equal(counts, again, sizeof counts);
     inf_sketch_read(sparse, length, again); /* merged with itself: the same percentiles */
@@ -469,8 +480,20 @@ static void the_sketch(void **state)
     inf_sketch_read(sparse, sizeof sparse, again);
     memset(counts, 0, sizeof counts);
     assert_int_equal(inf_sketch_quantile(counts, 0.5), 0);
-    memset(counts, 0xff, sizeof counts);
-    assert_true(inf_sketch_write(counts, sparse) <= INF_SKETCH_MAX);
+    for (int i = 0; i < INF_SKETCH_BUCKETS; i++)
+        counts[i] = INT32_MAX;
+    length = write_sketch(counts, sparse);
+    for (int i = 0; i < 3; i++) { /* past 32 bits a count stays where it is */
+        static uint8_t more[INF_SKETCH_MAX];
+        inf_sketch_change change = {7, INT32_MAX};
+        length = inf_sketch_merge(sparse, length, &change, 1, more);
+        assert_true(length <= INF_SKETCH_MAX);
+        memcpy(sparse, more, length);
+    }
+    memset(again, 0, sizeof again);
+    inf_sketch_read(sparse, length, again);
+    assert_int_equal(again[7], UINT32_MAX);
+    assert_int_equal(again[8], INT32_MAX);
 }
 
 int main(void)

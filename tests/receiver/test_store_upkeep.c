@@ -2,8 +2,10 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <sys/resource.h>
 
+#include "base/log.h"
 #include "receiver/running.h"
 
 static int make(void **state)
@@ -127,6 +129,15 @@ static void a_dictionary_is_trained_once(void **state)
     inf_store_close(reader);
 }
 
+static atomic_int warnings;
+
+static void count_warnings(void *context, enum inf_log_level level, const char *message)
+{
+    (void)context;
+    if (level == INF_LOG_WARNING && strstr(message, "sums and indexes take the rest"))
+        atomic_fetch_add(&warnings, 1);
+}
+
 static void retention_takes_the_oldest(void **state)
 {
     struct running *r = *state;
@@ -164,6 +175,41 @@ static void retention_takes_the_oldest(void **state)
     check_bodies(store, (uint32_t)(1000 - left), 999);
     put_some(store, 5000, 100); /* into the pages that became free */
     inf_store_close(store);
+}
+
+/* Sums and indexes alone are more than the bound: the newest traces are not thrown away in vain, and that is said. */
+static void retention_stops_where_it_does_not_help(void **state)
+{
+    struct running *r = *state;
+    inf_store *store = open_store(r);
+    inf_store_filter all = INF_STORE_FILTER_INIT;
+    int removed = 1, rc, steps = 0;
+    put_some(store, 0, 3000);
+    do
+        rc = inf_store_purge(store, 0, 65536, 100, &removed); /* an empty store takes more */
+    while (rc == 0 && removed > 0 && ++steps < 100);
+    assert_int_equal(rc, INF_EFULL);
+    assert_int_equal(removed, 0);
+    int64_t left = inf_store_count(store, &all);
+    assert_in_range(left, 1, 1000);
+    check_bodies(store, (uint32_t)(3000 - left), 2999);
+    assert_int_equal(inf_store_purge(store, 1000 + 3000 - (uint64_t)left / 2, 65536, 1000, &removed),
+                     0); /* by age it goes on */
+    assert_true(removed > 0);
+    inf_store_close(store);
+    /* A receiver says so once. */
+    warnings = 0;
+    inf_log_set_sink(count_warnings, NULL);
+    inf_serve_options options = INF_SERVE_OPTIONS_INIT;
+    options.retention_bytes = 65536;
+    start_with(r, &options);
+    for (int i = 0; i < 200 && atomic_load(&warnings) == 0; i++)
+        usleep(100000);
+    usleep(500000);
+    assert_int_equal(atomic_load(&warnings), 1);
+    assert_true(stored(r) > 0);
+    stop(r);
+    inf_log_set_sink(NULL, NULL);
 }
 
 struct told {
@@ -368,6 +414,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_dictionary_is_trained_once),
         TEST(retention_takes_the_oldest),
+        TEST(retention_stops_where_it_does_not_help),
         TEST(a_backup_is_of_one_moment),
         TEST(the_log_stays_short),
         TEST(a_long_reader_holds_up_nobody),
