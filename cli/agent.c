@@ -123,7 +123,9 @@ static int agent_list(int argc, char **argv)
 {
     static const cli_list_command command = {
         .command = "infinium agent list",
-        .about = "Lists the agents, oldest first.",
+        .about = "Lists the agents, oldest first. When one was last seen is written down once a minute, the first time "
+                 "within\n"
+                 "two seconds.",
         .examples = "  infinium agent list\n",
         .columns = columns,
         .column_count = CLI_COUNT(columns),
@@ -147,7 +149,7 @@ static int rotate(cli_subject *s)
     if (error)
         return cli_store_error(s->store, error, "giving the agent a new secret");
     if (!s->json && s->overlap)
-        printf("# The earlier secret is good for %u seconds more.\n", s->overlap);
+        printf("# The earlier secret is good for %u second%s more.\n", s->overlap, CLI_S(s->overlap));
     int code = print_created(s->dir, NULL, s->uuid, secret, s->json);
     cli_wait_for_receiver(s->dir);
     return code;

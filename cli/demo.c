@@ -78,14 +78,11 @@ static int remove_entry(const char *path, const struct stat *info, int kind, str
     return remove(path);
 }
 
-static int start_receiver(demo *d, const char *address)
+static int start_receiver(demo *d, inf_serve_options *options)
 {
     char reason[INF_RECEIVER_MESSAGE_SIZE] = "";
-    inf_serve_options options = INF_SERVE_OPTIONS_INIT;
-    options.data_dir = d->dir;
-    options.listen = address;
-    options.quiet = true;
-    int error = inf_receiver_start(&d->receiver, &options, reason);
+    options->data_dir = d->dir;
+    int error = inf_receiver_start(&d->receiver, options, reason);
     if (error)
         return cli_error("the receiver did not start: %s", *reason ? reason : inf_strerror(error));
     const char *url = inf_receiver_url(d->receiver);
@@ -199,13 +196,13 @@ static int print_link(demo *d)
 }
 
 /* Runs everything; returns the exit code. */
-static int run(demo *d, const char *data, const char *address, const char *expect, char **command)
+static int run(demo *d, const char *data, inf_serve_options *options, const char *expect, char **command)
 {
     int code = expect ? cli_expected_read(&d->expected, expect) : -1;
     if (code < 0)
         code = make_directory(d, data);
     if (code < 0)
-        code = start_receiver(d, address);
+        code = start_receiver(d, options);
     if (code < 0)
         code = set_environment(d);
     if (code >= 0)
@@ -233,12 +230,16 @@ static int run(demo *d, const char *data, const char *address, const char *expec
 
 int cmd_demo(int argc, char **argv)
 {
-    const char *data = NULL, *address = "127.0.0.1:0", *expect = NULL;
+    const char *data = NULL, *expect = NULL;
+    char message[INF_RECEIVER_MESSAGE_SIZE];
+    inf_serve_options serve = INF_SERVE_OPTIONS_INIT;
+    serve.listen = "127.0.0.1:0";
+    serve.quiet = true;
     bool once = false;
     int64_t wait_s = WAIT_S;
     const cli_option options[] = {
         {"--data", CLI_TEXT, &data, "DIR", "keep the traces here (default: a temporary directory)", NULL},
-        {"--listen", CLI_TEXT, &address, "HOST:PORT", "where to listen (default: 127.0.0.1, a free port)", NULL},
+        {"--listen", CLI_TEXT, &serve.listen, "HOST:PORT", "where to listen (default: 127.0.0.1, a free port)", NULL},
         {"--expect", CLI_TEXT, &expect, "FILE", "traces that must arrive: lines `COUNT STATUS NAME`", NULL},
         {"--wait", CLI_INT, &wait_s, "SECONDS", "for traces after the program's end, at most (default: 30)", NULL},
         {"--once", CLI_FLAG, &once, NULL, "end when all has arrived, in a terminal too", NULL},
@@ -260,6 +261,9 @@ int cmd_demo(int argc, char **argv)
     int code = cli_parse(&syntax, argc, argv, &arguments);
     if (code >= 0)
         return code;
+    int wrong = inf_serve_check(&serve, message, sizeof message);
+    if (wrong)
+        return wrong == INF_ENET ? cli_error("%s", message) : cli_usage_error(syntax.command, "%s", message);
 
     struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGINT, &action, NULL);
@@ -270,7 +274,7 @@ int cmd_demo(int argc, char **argv)
     d->wait_ms = (uint64_t)(wait_s < 3600 ? wait_s : 3600) * 1000;
     const char *ci = getenv("CI");
     d->stay = !once && !(ci && *ci) && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
-    code = run(d, data, address, expect, arguments.rest);
+    code = run(d, data, &serve, expect, arguments.rest);
     inf_store_close(d->store);
     inf_receiver_stop(d->receiver);
     if (d->own_dir)

@@ -22,6 +22,7 @@
 #include "infinium.h"
 #include "ingest/record.h"
 #include "journal/journal.h"
+#include "output.h"
 #include "serve.h"
 #include "store/store.h"
 
@@ -266,7 +267,8 @@ static void store_what_is_left(examination *e, uint64_t records)
 {
     int rc = inf_store_catch_up(e->dir, DRAIN_MS);
     if (rc == 0)
-        say(e, CLI_FINDING_REPAIRED, "journal", NULL, "%" PRIu64 " accepted traces were stored", records);
+        say(e, CLI_FINDING_REPAIRED, "journal", NULL, "%" PRIu64 " accepted trace%s stored", records,
+            records == 1 ? " was" : "s were");
     else
         say(e, CLI_FINDING_WRONG, "journal", "see what is wrong with the store",
             "what waits in it cannot be stored: %s", inf_strerror(rc));
@@ -298,15 +300,17 @@ static void look_at_journal(examination *e)
             "what was in there is lost, the rest is not; look at the disk. It is gone once the rest is stored "
             "(--repair, or "
             "a start)",
-            "%" PRIu64 " stretches of it are damaged and are passed over", l.skipped);
+            "%" PRIu64 " stretch%s of it %s damaged and passed over", l.skipped, l.skipped == 1 ? "" : "es",
+            l.skipped == 1 ? "is" : "are");
     if (l.unreadable > 0)
         say(e, CLI_FINDING_WRONG, "journal", "they are left out when the rest is stored",
-            "%" PRIu64 " of its records are whole but no traces", l.unreadable);
+            "%" PRIu64 " of its records %s whole but no trace%s", l.unreadable, l.unreadable == 1 ? "is" : "are",
+            CLI_S(l.unreadable));
     if (l.records > 0 && e->repair)
         store_what_is_left(e, l.records);
     else if (l.records > 0)
         say(e, CLI_FINDING_NOTE, "journal", "the next start stores them; --repair does it now",
-            "%" PRIu64 " accepted traces are not stored yet", l.records);
+            "%" PRIu64 " accepted trace%s not stored yet", l.records, l.records == 1 ? " is" : "s are");
     else if (rc >= 0 && l.skipped == 0)
         say(e, CLI_FINDING_OK, "journal", NULL, "nothing waits in it");
 }
@@ -387,7 +391,7 @@ static void look_at_bodies(examination *e, inf_store *store)
     else if (bad > 0)
         say(e, CLI_FINDING_WRONG, "store", RESTORE, "%d of the newest %d traces cannot be read", bad, s.count);
     else
-        say(e, CLI_FINDING_OK, "store", NULL, "the newest %d traces can be read", s.count);
+        say(e, CLI_FINDING_OK, "store", NULL, "the newest %d trace%s can be read", s.count, CLI_S(s.count));
 }
 
 static void look_at_log(examination *e, inf_store *store)

@@ -106,7 +106,7 @@ static int export(void *context, inf_store *store, const char *dir)
     inf_dump_init(&dump, store, &wish->filter, wish->csv ? INF_DUMP_CSV : INF_DUMP_NDJSON);
     code = close_target(&t, write_all(&dump, &t));
     if (code == CLI_DONE && t.path)
-        fprintf(stderr, "%" PRIu64 " trace%s in %s\n", dump.written, dump.written == 1 ? "" : "s", t.path);
+        fprintf(stderr, "%" PRIu64 " trace%s in %s\n", dump.written, CLI_S(dump.written), t.path);
     return code;
 }
 

@@ -88,10 +88,12 @@ static int report(const inf_import *import, bool json)
         if (error)
             return cli_store_error(NULL, error, "printing the numbers");
     } else {
-        printf("imported %" PRIu64 " traces; %" PRIu64 " were there already, %" PRIu64 " were refused\n", c->accepted,
-               c->duplicates, c->rejected);
+        printf("imported %" PRIu64 " trace%s; %" PRIu64 " %s there already, %" PRIu64 " %s refused\n", c->accepted,
+               CLI_S(c->accepted), c->duplicates, c->duplicates == 1 ? "was" : "were", c->rejected,
+               c->rejected == 1 ? "was" : "were");
         if (c->agents)
-            printf("%" PRIu64 " agents were added, without a secret; `infinium agent list` shows them\n", c->agents);
+            printf("%" PRIu64 " agent%s added, without a secret; `infinium agent list` shows %s\n", c->agents,
+                   c->agents == 1 ? " was" : "s were", c->agents == 1 ? "it" : "them");
     }
     return c->rejected ? CLI_FAILED : CLI_DONE;
 }

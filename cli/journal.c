@@ -220,7 +220,8 @@ static int journal_flush(int argc, char **argv)
     int timeout_ms = (int)(seconds < 86400 ? seconds : 86400) * 1000;
     error = inf_flush(client, timeout_ms, &counts);
     inf_close(client, 0);
-    printf("delivered %" PRIu64 " traces, %" PRIu64 " of them interrupted\n", counts.adopted, counts.interrupted);
+    printf("delivered %" PRIu64 " trace%s, %" PRIu64 " of them interrupted\n", counts.adopted, CLI_S(counts.adopted),
+           counts.interrupted);
     if (error)
         return cli_error("not everything could be delivered: %s; it stays in the journal", inf_strerror(error));
     return CLI_DONE;

@@ -142,7 +142,9 @@ static int key_list(int argc, char **argv)
 {
     static const cli_list_command command = {
         .command = "infinium key list",
-        .about = "Lists the keys, oldest first; a rotated agent's earlier secrets (role ingest) among them.",
+        .about = "Lists the keys, oldest first; a rotated agent's earlier secrets (role ingest) among them. When one "
+                 "was last\n"
+                 "used is written down once a minute, the first time within two seconds.",
         .examples = "  infinium key list\n",
         .columns = columns,
         .column_count = CLI_COUNT(columns),

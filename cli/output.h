@@ -33,6 +33,9 @@ typedef struct cli_column {
 void cli_cell(const cli_column *column, const char *text, const char *colour);
 void cli_header(const cli_column *columns, size_t count);
 
+/* "1 trace", "2 traces": printf("%d trace%s", n, CLI_S(n)) */
+#define CLI_S(n) ((n) == 1 ? "" : "s")
+
 /* After printing: 0, or INF_EIO when standard output takes no more. The command then ends and says nothing of it. */
 int cli_printed(void);
 /* The same after writing out what was printed so far. */

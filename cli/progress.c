@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "output.h"
 
 #define EVERY_NS 500000000u
 
@@ -24,8 +25,8 @@ void cli_progress_show(cli_progress *p, uint64_t traces, size_t bytes)
     double seconds = (double)(now - p->began_ns) / 1e9;
     p->last_ns = now;
     p->shown = true;
-    fprintf(stderr, "\r\033[K%s %" PRIu64 " traces, %.1f MB, %.0f traces/s", p->verb, traces, (double)p->bytes / 1e6,
-            (double)traces / seconds);
+    fprintf(stderr, "\r\033[K%s %" PRIu64 " trace%s, %.1f MB, %.0f a second", p->verb, traces, CLI_S(traces),
+            (double)p->bytes / 1e6, (double)traces / seconds);
     fflush(stderr);
 }
 

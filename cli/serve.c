@@ -73,8 +73,15 @@ static int serve(struct given *g, const inf_config *config)
     inf_config_sources sources = {.flags = g->flags, .environment = environment, .file = g->file};
     if (cli_state_dir(options.data_dir, "data", dir) != 0)
         return cli_error("no data directory: give one with --data DIR or INFINIUM_DATA");
+    char message[INF_RECEIVER_MESSAGE_SIZE];
+    /* A socket that systemd passes is taken in place of the address. */
+    int rc = getenv("LISTEN_FDS") ? 0 : inf_serve_check(&options, message, sizeof message);
+    if (rc < 0)
+        return rc == INF_ENET ? cli_error("%s", message) : cli_usage_error("infinium serve", "%s", message);
     options.data_dir = g->flags[INF_CONFIG_ID_data_dir] = dir; /* where it is does not change with a reload */
-    return inf_serve(&options, &sources) == 0 ? CLI_DONE : CLI_FAILED;
+    rc = inf_serve(&options, &sources);
+    clearerr(stdout); /* whether anybody read its two lines says nothing of how it ended */
+    return rc == 0 ? CLI_DONE : CLI_FAILED;
 }
 
 int cmd_serve(int argc, char **argv)

@@ -152,8 +152,8 @@ static void print_people(const inf_summary *s, inf_json_value root)
     }
     if (s->llm_calls > 0) {
         title("llm");
-        printf("%" PRId64 " calls, %" PRId64 " + %" PRId64 " tokens", s->llm_calls, s->prompt_tokens,
-               s->completion_tokens);
+        printf("%" PRId64 " call%s, %" PRId64 " + %" PRId64 " tokens", s->llm_calls, CLI_S(s->llm_calls),
+               s->prompt_tokens, s->completion_tokens);
         if (s->model) {
             fputs(", ", stdout);
             cli_text(stdout, s->model, 0, true);

@@ -58,8 +58,9 @@
       "the oldest traces are deleted while the store takes more than so many MiB; 0: none")                            \
     H("Prices")                                                                                                        \
     X(TEXT, prices, "prices", "INFINIUM_PRICES", "FILE", NULL, 1, 1000, START,                                         \
-      "the table of what models cost (docs/cost.md), read again when it changes; not set: prices.json in the data "     \
-      "directory if there is one, else the built-in table")                                                            \
+      "the table of what models cost (docs/cost.md); a file that changes is read again within seconds, without a "      \
+      "reload, another file only at a start; not set: prices.json in the data directory if there is one, else the "     \
+      "built-in table")                                                                                                \
     H("A model as judge (docs/judge.md)")                                                                              \
     X(TEXT, judge_endpoint, "judge-endpoint", "INFINIUM_JUDGE_ENDPOINT", "URL", NULL, 1, 1000, START,                  \
       "base URL of an OpenAI-compatible API, as https://HOST/v1, whose model judges finished traces; not set: none "   \

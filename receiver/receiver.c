@@ -9,6 +9,7 @@
 #include "auth/slow.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "http/listen.h"
 #include "http/tls.h"
 #include "infinium.h"
 #include "receiver.h"
@@ -174,13 +175,17 @@ static int take_directory(inf_receiver *r, const char *dir, char *message)
     return rc;
 }
 
-static int use_tls(inf_receiver *r, const inf_serve_options *options, char *message)
+int inf_serve_check(const inf_serve_options *options, char *message, size_t size)
 {
     if (!options->tls_cert != !options->tls_key) {
-        snprintf(message, INF_RECEIVER_MESSAGE_SIZE,
-                 "--tls-cert and --tls-key belong together: the certificate and its key");
+        snprintf(message, size, "--tls-cert and --tls-key belong together: the certificate and its key");
         return INF_EINVAL;
     }
+    return options->passed_socket > 0 ? 0 : inf_listen_check(options, message, size);
+}
+
+static int use_tls(inf_receiver *r, const inf_serve_options *options, char *message)
+{
     snprintf(r->names, sizeof r->names, "%s", options->hosts ? options->hosts : "");
     r->tls = options->tls_cert != NULL;
     if (!r->tls)
@@ -205,11 +210,14 @@ static int start(inf_receiver *r, const inf_serve_options *options, char *messag
 {
     r->metrics = inf_metrics_new();
     r->clients = inf_clients_new();
-    int rc = r->metrics && r->clients ? use_tls(r, options, message) : INF_ENOMEM;
+    int rc = r->metrics && r->clients ? inf_serve_check(options, message, INF_RECEIVER_MESSAGE_SIZE) : INF_ENOMEM;
+    /* What the options name is looked at before anything is made or locked. */
+    if (rc == 0)
+        rc = use_tls(r, options, message);
+    if (rc == 0)
+        rc = inf_price_book_open(&r->prices, options->prices, options->data_dir, message, INF_RECEIVER_MESSAGE_SIZE);
     if (rc == 0)
         rc = take_directory(r, options->data_dir, message);
-    if (rc == 0)
-        rc = inf_price_book_open(&r->prices, options->prices, r->directory.path, message, INF_RECEIVER_MESSAGE_SIZE);
     if (rc == 0)
         rc = inf_directory_share(&r->directory);
     if (rc == 0)

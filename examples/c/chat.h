@@ -68,8 +68,23 @@ static inline int chat_content(const char *json, char *out, size_t size)
     return 0;
 }
 
-/* Asks with `curl` and writes the answer's text to `out`. 0, or -1 with the reason in `out`. `system` may be NULL. */
-static inline int chat_ask(CURL *curl, const char *system, const char *user, char *out, size_t size)
+/* The number behind the first "key": in the text, or 0. */
+static inline long chat_number(const char *json, const char *key)
+{
+    const char *p = strstr(json, key);
+    p = p ? strchr(p, ':') : NULL;
+    return p ? strtol(p + 1, NULL, 10) : 0;
+}
+
+/* What the answer says that it used. */
+struct chat_usage {
+    long prompt_tokens, completion_tokens;
+};
+
+/* Asks with `curl` and writes the answer's text to `out`. 0, or -1 with the reason in `out`. `system` and `usage` may
+ * be NULL. */
+static inline int chat_ask(CURL *curl, const char *system, const char *user, char *out, size_t size,
+                           struct chat_usage *usage)
 {
     static struct chat_text answer;
     char url[512], authorization[512], error[CURL_ERROR_SIZE] = "";
@@ -100,8 +115,12 @@ static inline int chat_ask(CURL *curl, const char *system, const char *user, cha
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, NULL);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, NULL);
     curl_slist_free_all(headers);
-    if (code == CURLE_OK && status == 200 && chat_content(answer.bytes, out, size) == 0)
+    if (code == CURLE_OK && status == 200 && chat_content(answer.bytes, out, size) == 0) {
+        if (usage)
+            *usage = (struct chat_usage){chat_number(answer.bytes, "\"prompt_tokens\""),
+                                         chat_number(answer.bytes, "\"completion_tokens\"")};
         return 0;
+    }
     if (code != CURLE_OK)
         snprintf(out, size, "%s", error[0] ? error : curl_easy_strerror(code));
     else

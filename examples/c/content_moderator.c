@@ -14,7 +14,7 @@ static INF_TRACED(client, "Content Moderator (C)", const char *, moderate, (cons
     static char verdict[1024];
     char question[1024];
     snprintf(question, sizeof(question), "Moderate this: %s", content);
-    if (chat_ask(openai, NULL, question, verdict, sizeof(verdict)) == 0)
+    if (chat_ask(openai, NULL, question, verdict, sizeof(verdict), NULL) == 0)
         return verdict;
     inf_error("ModelError", "%s", verdict);
     return NULL;

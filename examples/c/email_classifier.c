@@ -20,11 +20,12 @@ static int64_t now_ns(void)
 static int ask_model(const char *email, char *label, size_t size)
 {
     inf_llm_call call = {.provider = "openai", .model = CHAT_MODEL, .input_preview = email, .operation = "chat"};
+    struct chat_usage usage = {0};
     int64_t start = now_ns();
     int result = 0;
     if (getenv("OPENAI_BASE_URL")) {
         CURL *curl = curl_easy_init();
-        result = chat_ask(curl, "Classify this email. Return JSON.", email, label, size);
+        result = chat_ask(curl, "Classify this email. Return JSON.", email, label, size, &usage);
         curl_easy_cleanup(curl);
     } else {
         snprintf(label, size, "{\"label\": \"%s\"}", strstr(email, "charged") ? "billing" : "other");
@@ -32,6 +33,8 @@ static int ask_model(const char *email, char *label, size_t size)
     call.latency_ns = now_ns() - start;
     if (result == 0) {
         call.output_preview = label;
+        call.prompt_tokens = usage.prompt_tokens;
+        call.completion_tokens = usage.completion_tokens;
     } else {
         call.error_type = "ModelError";
         call.error_message = label;

@@ -10,7 +10,7 @@ static CURL *openai;
 static INF_TRACED(client, "Inner Agent (C)", const char *, inner, (const char *, data))
 {
     static char answer[1024];
-    if (chat_ask(openai, NULL, data, answer, sizeof(answer)) == 0)
+    if (chat_ask(openai, NULL, data, answer, sizeof(answer), NULL) == 0)
         return answer;
     inf_error("ModelError", "%s", answer);
     return NULL;

@@ -25,11 +25,11 @@ static INF_TRACED(client, "Research Agent (C)", const char *, research, (const c
         search_database(query, results, sizeof(results));
         inf_step_output("%s", results);
     }
-    if (chat_ask(openai, "Analyze these results.", results, analysis, sizeof(analysis)) != 0) {
+    if (chat_ask(openai, "Analyze these results.", results, analysis, sizeof(analysis), NULL) != 0) {
         inf_error("ModelError", "%s", analysis);
         return NULL;
     }
-    if (chat_ask(openai, "Summarize this analysis.", analysis, summary, sizeof(summary)) != 0) {
+    if (chat_ask(openai, "Summarize this analysis.", analysis, summary, sizeof(summary), NULL) != 0) {
         inf_error("ModelError", "%s", summary);
         return NULL;
     }

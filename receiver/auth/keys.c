@@ -50,6 +50,7 @@ struct inf_keys {
     uint8_t wrong[WRONG_SLOTS][DIGEST];
     struct hmac_sha256_ctx mac; /* keyed, nothing fed */
     atomic_uint lost;
+    atomic_bool used_first;  /* one of written_ns 0 */
     _Atomic uint64_t now_ns; /* Unix time of the last refresh: a clock that costs nothing */
 
     pthread_mutex_t store_lock;
@@ -371,6 +372,8 @@ static bool decide(inf_keys *keys, const struct table *t, const uint8_t id[16], 
         s->seen = noted = true;
         memcpy(s->right, d, DIGEST);
         atomic_store(&current->used_ns, now);
+        if (current->written_ns == 0)
+            atomic_store(&keys->used_first, true);
     }
     /* Not of an id that there is not: another process may make it in this moment. */
     bool same = current && memcmp(current->secrets[0].hash, secrets[0].hash, sizeof secrets[0].hash) == 0;
@@ -502,6 +505,11 @@ static int write_table(inf_keys *keys, const struct table *t, inf_store *store)
         if (rc < 0 || n < WRITE_AT_ONCE)
             return rc;
     }
+}
+
+bool inf_keys_used_first(inf_keys *keys)
+{
+    return atomic_exchange(&keys->used_first, false);
 }
 
 int inf_keys_write_used(inf_keys *keys, inf_store *store)

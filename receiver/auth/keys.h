@@ -41,6 +41,9 @@ uint64_t inf_keys_used(inf_keys *keys, const uint8_t id[16], bool agent);
 /* Writes that into the store, for those that were used since the last call. One thread at a time. */
 int inf_keys_write_used(inf_keys *keys, inf_store *store);
 
+/* Was one found right, since the last call, of which the store does not say that it ever was? Any thread. */
+bool inf_keys_used_first(inf_keys *keys);
+
 /* Takes over what other processes changed in the store since the last call. Call a few times a second. */
 int inf_keys_refresh(inf_keys *keys);
 /* How often a reader or an administrator was found to have lost their key: who is still being served must be asked

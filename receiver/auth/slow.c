@@ -23,6 +23,7 @@ enum {
 #define LONGEST_DELAY_NS 30000000000ull
 #define FORGET_NS 600000000000ull
 #define WRITE_USED_NS 60000000000ull
+#define WRITE_FIRST_NS 1000000000ull /* whoever has just set an agent up looks whether it was seen */
 
 /* What an address has guessed about an agent or a key. */
 struct guess {
@@ -210,7 +211,8 @@ static void *run(void *context)
     while (next(slow, &item)) {
         if (item.request)
             work_on(slow, &item);
-        if (inf_mono_ns() - written >= WRITE_USED_NS) {
+        uint64_t ago = inf_mono_ns() - written;
+        if (ago >= WRITE_USED_NS || (ago >= WRITE_FIRST_NS && inf_keys_used_first(slow->receiver->keys))) {
             write_used(slow);
             written = inf_mono_ns();
         }

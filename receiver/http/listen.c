@@ -92,6 +92,37 @@ int inf_listen_adopt(inf_receiver *receiver, const inf_serve_options *options, i
     return 0;
 }
 
+/* The addresses that the options name, and in `port` the port. */
+static int look_up(inf_receiver *receiver, const inf_serve_options *options, char port[16], struct addrinfo **found,
+                   char *message, size_t size)
+{
+    *found = NULL;
+    if (split_listen(receiver, options->listen, port) < 0) {
+        snprintf(message, size, "the address to listen at is not HOST:PORT: %s",
+                 options->listen ? options->listen : "");
+        return INF_EINVAL;
+    }
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+    int code = getaddrinfo(receiver->host, port, &hints, found);
+    if (code == 0)
+        return 0;
+    snprintf(message, size, "cannot listen at %s: %s", receiver->host, gai_strerror(code));
+    return INF_ENET;
+}
+
+int inf_listen_check(const inf_serve_options *options, char *message, size_t size)
+{
+    inf_receiver probe = {.tls = options->tls_cert != NULL};
+    char port[16];
+    struct addrinfo *found;
+    int rc = look_up(&probe, options, port, &found, message, size);
+    if (rc < 0)
+        return rc;
+    rc = check_reach(&probe, options, found->ai_addr, message, size);
+    freeaddrinfo(found);
+    return rc;
+}
+
 int inf_listen(inf_receiver *receiver, const inf_serve_options *options, char *message, size_t size)
 {
     char port[16];
@@ -100,19 +131,10 @@ int inf_listen(inf_receiver *receiver, const inf_serve_options *options, char *m
         int adopted = inf_listen_adopt(receiver, options, options->passed_socket, message, size);
         return adopted < 0 ? adopted : options->passed_socket;
     }
-    if (split_listen(receiver, options->listen, port) < 0) {
-        snprintf(message, size, "the address to listen at is not HOST:PORT: %s",
-                 options->listen ? options->listen : "");
-        return INF_EINVAL;
-    }
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
-    struct addrinfo *found = NULL;
-    int code = getaddrinfo(receiver->host, port, &hints, &found);
-    if (code != 0) {
-        snprintf(message, size, "cannot listen at %s: %s", receiver->host, gai_strerror(code));
-        return INF_ENET;
-    }
-    int rc = 0;
+    struct addrinfo *found;
+    int rc = look_up(receiver, options, port, &found, message, size);
+    if (rc < 0)
+        return rc;
     int error = 0;
     for (struct addrinfo *a = found; a && fd < 0 && rc == 0; a = a->ai_next) {
         rc = check_reach(receiver, options, a->ai_addr, message, size);

@@ -11,7 +11,11 @@
  * `message`. */
 int inf_listen(inf_receiver *receiver, const inf_serve_options *options, char *message, size_t size);
 
-/* The same for a socket that listens already. 0, or a negative INF_E... */
+/* What is wrong with the address, as far as can be said without listening. 0, or a negative INF_E...: INF_ENET when a
+ * name is not known, which may pass. */
+int inf_listen_check(const inf_serve_options *options, char *message, size_t size);
+
+/* inf_listen() for a socket that listens already. 0, or a negative INF_E... */
 int inf_listen_adopt(inf_receiver *receiver, const inf_serve_options *options, int fd, char *message, size_t size);
 
 /* Is this name, of a Host header and without its port, ours? Every address is, and localhost, the name that was

@@ -93,6 +93,49 @@ def test_agent_is_known_to_a_running_receiver(receiver):
     assert post_trace(receiver, agent)["success"] is True
 
 
+def test_agent_is_seen_at_once(receiver, agent):
+    """Whoever has just set a program up looks whether it came through."""
+
+    def seen():
+        lines = infinium("agent", "list", "--data", receiver.data, "--json").stdout.splitlines()
+        return {a["agent_id"]: a["last_seen_at"] for a in map(json.loads, lines)}[agent["agent_id"]]
+
+    assert seen() is None
+    post_trace(receiver, agent)
+    wait_for("its first use", seen, 5)
+
+
+def test_prompts_are_named_with_or_without_dashes(tmp_path):
+    (tmp_path / "text").write_text("Hello")
+    at = ("--data", tmp_path / "data", "--json")
+    prompt = json.loads(infinium("prompt", "create", "P", "--file", tmp_path / "text", *at).stdout)["prompt_id"]
+    for text in (prompt, prompt.replace("-", "")):
+        made = json.loads(infinium("prompt", "publish", text, "--file", tmp_path / "text", *at).stdout)
+        assert made["prompt_id"] == prompt
+        assert json.loads(infinium("prompt", "rotate", text, *at).stdout)["prompt_id"] == prompt
+        assert infinium("prompt", "show", text, "--data", tmp_path / "data").stdout == "Hello\n"
+
+
+def test_one_and_many(receiver, agent, tmp_path):
+    post_trace(receiver, agent)
+    done = infinium("export", "--data", receiver.data, "-o", tmp_path / "one.ndjson")
+    assert done.stderr == f"1 trace in {tmp_path / 'one.ndjson'}\n"
+    first = infinium("import", tmp_path / "one.ndjson", "--data", tmp_path / "other").stdout
+    assert first.startswith("imported 1 trace; 0 were there already, 0 were refused\n1 agent was added,")
+    again = infinium("import", tmp_path / "one.ndjson", "--data", tmp_path / "other").stdout
+    assert again == "imported 0 traces; 1 was there already, 0 were refused\n"
+    assert "the newest 1 trace can be read" in infinium("doctor", "--data", receiver.data).stdout
+
+
+def test_export_names_the_file_that_was_asked_for(receiver, agent, tmp_path):
+    for target, code in ((tmp_path / "none" / "x.ndjson", 1), (tmp_path / "folder", 1)):
+        (tmp_path / "folder").mkdir(exist_ok=True)
+        done = infinium("export", "--data", receiver.data, "-o", target, check=False)
+        assert done.returncode == code
+        assert f"cannot write {target}: " in done.stderr and ".part" not in done.stderr
+    assert [p.name for p in tmp_path.glob("*.part")] == []
+
+
 def test_ls_and_show(receiver, agent):
     ids = {}
     for i in range(5):
@@ -196,8 +239,28 @@ def test_second_receiver_on_the_directory_is_refused(receiver):
 def test_bad_address(tmp_path):
     for address in ("nonsense", "127.0.0.1:99999", "127.0.0.1"):
         done = infinium("serve", "--data", tmp_path / "data", "--listen", address, check=False)
-        assert done.returncode in (1, 2), address
-        assert done.stderr != ""
+        assert done.returncode == 2, address
+        assert address in done.stderr and "infinium serve --help" in done.stderr
+        assert infinium("demo", "--data", tmp_path / "data", "--listen", address, check=False).returncode == 2
+
+
+@pytest.mark.parametrize(
+    "code, options",
+    [
+        (2, ["--listen", "nonsense"]),
+        (2, ["--listen", "0.0.0.0:0"]),  # others can reach it, and there is no TLS
+        (2, ["--listen", "127.0.0.1:0", "--tls-cert", "cert.pem"]),
+        (2, ["--threads", "1000"]),
+        (1, ["--listen", "no-such-host.invalid:0"]),
+        (1, ["--listen", "127.0.0.1:0", "--prices", "/no/prices.json"]),
+        (1, ["--listen", "127.0.0.1:0", "--tls-cert", "/no/cert.pem", "--tls-key", "/no/key.pem"]),
+    ],
+)
+def test_a_receiver_that_cannot_start_makes_nothing(tmp_path, code, options):
+    done = infinium("serve", "--data", tmp_path / "data", *options, check=False)
+    assert done.returncode == code, done.stderr
+    assert done.stderr and done.stdout == ""
+    assert not (tmp_path / "data").exists()
 
 
 def test_data_directory_that_is_a_file(tmp_path):

@@ -1,5 +1,6 @@
 """`infinium demo`, with the example programs, with samples of its own, and when something is missing."""
 
+import json
 import os
 import pty
 import signal
@@ -16,7 +17,9 @@ EXAMPLES = ROOT / "examples"
 @pytest.mark.timeout(180)
 def test_examples(tmp_path):
     expected = (EXAMPLES / "expected.txt").read_text()
-    done = infinium("demo", "--once", "--expect", EXAMPLES / "expected.txt", "--", sys.executable, EXAMPLES / "run_all.py")
+    data = tmp_path / "data"
+    options = ["--once", "--data", data, "--expect", EXAMPLES / "expected.txt"]
+    done = infinium("demo", *options, "--", sys.executable, EXAMPLES / "run_all.py")
     for line in expected.splitlines():
         if line and not line.startswith("#"):
             count, status, name = line.split(None, 2)
@@ -24,6 +27,9 @@ def test_examples(tmp_path):
             assert len(rows) == int(count), name
     assert "/login?token=" in done.stdout
     assert done.stderr == ""
+    for name in ("Email Classifier", "Email Classifier (C)"):
+        rows = [json.loads(line) for line in infinium("ls", "--data", data, "--json", "--name", name).stdout.splitlines()]
+        assert rows and all(row["prompt_tokens"] > 0 and row["completion_tokens"] > 0 for row in rows), rows
 
 
 def test_samples():
