@@ -181,7 +181,7 @@ static void a_damaged_journal_is_said_and_the_rest_of_it_saved(void **state)
     find_segment(r, segment);
     flip(segment, 4096 + 300, 0xee, 40); /* inside the second record or so */
     assert_int_equal(examine(r, false), 1);
-    check_report("wrong journal: 1 stretches of it are damaged");
+    check_report("wrong journal: 1 stretch of it is damaged");
     check_report("note journal: 4 accepted traces are not stored yet");
     assert_int_equal(examine(r, true), 1); /* one is lost, and that is said */
     check_report("repaired journal: 4 accepted traces were stored");
