@@ -137,7 +137,7 @@ static void look_at_disk(examination *e)
 /* ---- its files ---- */
 
 static const char *const private_files[] = {"infinium.db", "infinium.db-wal", "infinium.db-shm", "read.token",
-                                            "admin.token", "receiver.lock",   "receiver.state"};
+                                            "admin.token", "receiver.lock",   "receiver.state",  "receiver.reload"};
 enum { PRIVATE_FILES = sizeof private_files / sizeof private_files[0] };
 
 static void look_at_mode(examination *e, const char *name)

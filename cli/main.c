@@ -11,6 +11,7 @@
 
 static const cli_action commands[] = {
     {"serve", "run the receiver and its page", cmd_serve},
+    {"reload", "have the receiver read its settings again, and hear what became of them", cmd_reload},
     {"agent", "create, list, rotate and revoke agents", cmd_agent},
     {"key", "create, list, rotate and revoke keys of readers and administrators", cmd_key},
     {"audit", "show who changed agents and keys", cmd_audit},

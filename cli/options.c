@@ -10,7 +10,7 @@
 #include "base/nearest.h"
 
 #define MAX_OPTIONS 96
-#define MAX_ACTIONS 16
+#define MAX_ACTIONS 32
 #define HELP_AT 25
 #define HELP_COLUMNS 100
 #define NEAREST_MAX 24 /* longer words are no misprints of ours */

@@ -26,7 +26,7 @@ static void pause_ms(int ms)
     nanosleep(&t, NULL);
 }
 
-static int join(char *out, size_t size, const char *dir, const char *name)
+int inf_directory_join(char *out, size_t size, const char *dir, const char *name)
 {
     int n = snprintf(out, size, "%s/%s", dir, name);
     return n > 0 && (size_t)n < size ? 0 : INF_EINVAL;
@@ -51,9 +51,9 @@ int inf_directory_take(inf_directory *d, const char *path, bool make, char *hold
     if (rc == 0)
         rc = strlen(path) < sizeof d->path ? 0 : INF_EINVAL;
     if (rc == 0)
-        rc = join(file, sizeof file, path, "receiver.lock");
+        rc = inf_directory_join(file, sizeof file, path, "receiver.lock");
     if (rc == 0)
-        rc = join(d->journal, sizeof d->journal, path, "journal");
+        rc = inf_directory_join(d->journal, sizeof d->journal, path, "journal");
     if (rc < 0)
         return rc;
     memcpy(d->path, path, strlen(path) + 1);
@@ -85,7 +85,7 @@ int inf_directory_take(inf_directory *d, const char *path, bool make, char *hold
 int inf_directory_share(inf_directory *d)
 {
     char file[1100];
-    int rc = join(file, sizeof file, d->path, "receiver.state");
+    int rc = inf_directory_join(file, sizeof file, d->path, "receiver.state");
     if (rc < 0)
         return rc;
     int fd = inf_os.open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -103,6 +103,8 @@ int inf_directory_share(inf_directory *d)
     atomic_store(&d->state->magic, 0);
     atomic_store(&d->state->accepted, 0);
     atomic_store(&d->state->stored, 0);
+    atomic_store(&d->state->reloads_begun, 0);
+    atomic_store(&d->state->reloads_done, 0);
     return 0;
 }
 
@@ -135,11 +137,10 @@ void inf_directory_release(inf_directory *d)
     d->lock = -1;
 }
 
-int inf_receiver_find(const char *data_dir, char *url, size_t url_size)
+int inf_directory_holder(const char *data_dir, char *holder, size_t holder_size)
 {
     char file[1100];
-    char holder[600];
-    int rc = join(file, sizeof file, data_dir, "receiver.lock");
+    int rc = inf_directory_join(file, sizeof file, data_dir, "receiver.lock");
     if (rc < 0)
         return rc;
     int fd = inf_os.open(file, O_RDONLY | O_CLOEXEC, 0);
@@ -150,8 +151,15 @@ int inf_receiver_find(const char *data_dir, char *url, size_t url_size)
         return 0;
     }
     rc = errno == EWOULDBLOCK ? 1 : inf_os_error(errno);
-    read_holder(fd, holder, sizeof holder);
+    read_holder(fd, holder, holder_size);
     inf_os.close(fd);
+    return rc;
+}
+
+int inf_receiver_find(const char *data_dir, char *url, size_t url_size)
+{
+    char holder[600] = "";
+    int rc = inf_directory_holder(data_dir, holder, sizeof holder);
     const char *space = strchr(holder, ' ');
     if (rc == 1 && url && url_size) {
         int n = snprintf(url, url_size, "%s", space ? space + 1 : "");
@@ -161,11 +169,10 @@ int inf_receiver_find(const char *data_dir, char *url, size_t url_size)
     return rc;
 }
 
-/* The state of the receiver that holds the directory, or NULL. */
-static inf_directory_state *look(const char *data_dir)
+const inf_directory_state *inf_directory_look(const char *data_dir)
 {
     char file[1100];
-    if (join(file, sizeof file, data_dir, "receiver.state") < 0)
+    if (inf_directory_join(file, sizeof file, data_dir, "receiver.state") < 0)
         return NULL;
     int fd = inf_os.open(file, O_RDONLY | O_CLOEXEC, 0);
     if (fd < 0)
@@ -176,6 +183,12 @@ static inf_directory_state *look(const char *data_dir)
         map = inf_os.mmap(NULL, STATE_BYTES, PROT_READ, MAP_SHARED, fd, 0);
     inf_os.close(fd);
     return map == MAP_FAILED ? NULL : map;
+}
+
+void inf_directory_unlook(const inf_directory_state *state)
+{
+    if (state)
+        inf_os.munmap((void *)state, STATE_BYTES);
 }
 
 static int drain_leftovers(const char *data_dir)
@@ -198,7 +211,7 @@ static int drain_leftovers(const char *data_dir)
 static bool anything_left(const char *data_dir)
 {
     char dir[1100];
-    if (join(dir, sizeof dir, data_dir, "journal") < 0)
+    if (inf_directory_join(dir, sizeof dir, data_dir, "journal") < 0)
         return false;
     DIR *d = inf_os.opendir(dir);
     if (!d)
@@ -226,14 +239,14 @@ int inf_store_catch_up(const char *data_dir, int timeout_ms)
             if (rc != INF_EEXIST)
                 return rc;
         } else {
-            inf_directory_state *state = look(data_dir);
+            const inf_directory_state *state = inf_directory_look(data_dir);
             if (state) {
                 bool ready = atomic_load(&state->magic) == STATE_MAGIC;
                 if (ready && !asked)
                     target = atomic_load(&state->accepted);
                 asked = ready; /* a receiver that has begun anew counts from zero again */
                 bool done = ready && atomic_load(&state->stored) >= target;
-                inf_os.munmap(state, STATE_BYTES);
+                inf_directory_unlook(state);
                 if (done)
                     return 0;
             }

@@ -37,17 +37,23 @@ static void wants_care(void *context)
     pthread_mutex_unlock(&r->keeper_lock);
 }
 
-/* A file of prices that has changed counts from now on. */
-static void look_at_prices(inf_receiver *r)
+static void log_line(void *context, bool wrong, const char *line)
 {
-    char text[INF_RECEIVER_MESSAGE_SIZE];
+    (void)context;
+    inf_log(wrong ? INF_LOG_WARNING : INF_LOG_INFO, "%s", line);
+}
+
+/* A file of prices that has changed counts from now on. */
+static void look_at_prices(inf_receiver *r, void (*say)(void *context, bool wrong, const char *line), void *context)
+{
+    char text[INF_RECEIVER_MESSAGE_SIZE], line[sizeof text + 80];
     int rc = inf_price_book_refresh(r->prices, text, sizeof text);
-    if (rc < 0) {
-        inf_log(INF_LOG_WARNING, "the new prices are not taken, the old ones go on: %s", text);
-    } else if (rc > 0) {
+    if (rc == 0)
+        return;
+    if (rc > 0)
         inf_price_book_describe(r->prices, text, sizeof text);
-        inf_log(INF_LOG_INFO, "prices: %s", text);
-    }
+    snprintf(line, sizeof line, rc > 0 ? "prices: %s" : "the new prices are not taken, the old ones go on: %s", text);
+    say(context, rc < 0, line);
 }
 
 /* Housekeeping: agents that another process changed, and the journal's next segment. */
@@ -66,7 +72,7 @@ static void *keep(void *context)
         if (atomic_load(&r->serving))
             inf_http_tidy(r->http);
         if (++rounds % PRICES_ROUNDS == 0)
-            look_at_prices(r);
+            look_at_prices(r, log_line, NULL);
         int rc = inf_keys_refresh(r->keys);
         if (rc < 0)
             inf_log_once(&trouble, INF_LOG_WARNING, "the agents and keys cannot be read: %s", inf_strerror(rc));
@@ -195,15 +201,14 @@ static int use_tls(inf_receiver *r, const inf_serve_options *options, char *mess
     return inf_tls_load(r->certificate, r->key, message, INF_RECEIVER_MESSAGE_SIZE);
 }
 
-int inf_http_reload_tls(inf_receiver *r)
+/* Reads the certificate and its key again. On failure what was there stays. */
+static void reload_tls(inf_receiver *r, void (*say)(void *context, bool wrong, const char *line), void *context)
 {
-    char message[INF_RECEIVER_MESSAGE_SIZE] = "";
-    int rc = r->tls ? inf_tls_load(r->certificate, r->key, message, sizeof message) : 0;
-    if (rc < 0)
-        inf_log(INF_LOG_ERROR, "reload: %s; the certificate stays as it was", *message ? message : inf_strerror(rc));
-    else if (r->tls)
-        inf_log(INF_LOG_INFO, "reload: the TLS certificate was read again");
-    return rc;
+    char message[INF_RECEIVER_MESSAGE_SIZE] = "", line[sizeof message + 80];
+    int rc = inf_tls_load(r->certificate, r->key, message, sizeof message);
+    snprintf(line, sizeof line, rc < 0 ? "%s; the certificate stays as it was" : "the TLS certificate was read again",
+             *message ? message : inf_strerror(rc));
+    say(context, rc < 0, line);
 }
 
 static int start(inf_receiver *r, const inf_serve_options *options, char *message)
@@ -271,7 +276,7 @@ int inf_receiver_start(inf_receiver **out, const inf_serve_options *options, cha
     r->started_ns = inf_unix_ns();
     atomic_store(&r->kept_ns, inf_mono_ns());
     init_locks(r);
-    inf_receiver_reload(r, options);
+    inf_receiver_reload(r, options, log_line, NULL);
     int rc = start(r, options, message);
     if (rc < 0) {
         if (!*message)
@@ -283,17 +288,19 @@ int inf_receiver_start(inf_receiver **out, const inf_serve_options *options, cha
     return 0;
 }
 
-void inf_receiver_reload(inf_receiver *r, const inf_serve_options *options)
+void inf_receiver_reload(inf_receiver *r, const inf_serve_options *options,
+                         void (*say)(void *context, bool wrong, const char *line), void *context)
 {
     atomic_store(&r->shutdown_s, options->shutdown_s);
     atomic_store(&r->upkeep_limits.days, options->retention_days);
     atomic_store(&r->upkeep_limits.bytes, (int64_t)options->retention_bytes);
     if (atomic_load(&r->serving)) {
         inf_http_limit(r->http, options);
-        inf_http_reload_tls(r);
+        if (r->tls)
+            reload_tls(r, say, context);
     }
     if (r->prices)
-        look_at_prices(r);
+        look_at_prices(r, say, context);
 }
 
 void inf_receiver_stop(inf_receiver *r)

@@ -65,9 +65,6 @@ struct inf_receiver {
 /* http/server.c */
 int inf_http_listen(inf_http **out, inf_receiver *receiver, const inf_serve_options *options, char *message,
                     size_t size);
-/* Reads the TLS certificate and key again; without TLS there is nothing to do. On failure, which the log tells, what
- * was there stays. Any thread. */
-int inf_http_reload_tls(inf_receiver *receiver);
 /* No new connections; requests that must wait are refused from now on. */
 void inf_http_quiesce(inf_http *http);
 /* Takes over the limits of one address and one agent. Any thread. */

@@ -11,6 +11,7 @@
 #include "infinium.h"
 #include "logging.h"
 #include "receiver.h"
+#include "reload.h"
 #include "serve.h"
 #include "systemd.h"
 
@@ -33,10 +34,16 @@ static int print_login(const inf_receiver *receiver)
     return rc;
 }
 
-static void say_change(void *context, const char *line)
+/* Logged, and told to whoever asked. */
+static void say(void *report, bool wrong, const char *line)
 {
-    (void)context;
-    inf_log(INF_LOG_INFO, "reload: %s", line);
+    inf_log(wrong ? INF_LOG_ERROR : INF_LOG_INFO, "reload: %s", line);
+    inf_reload_say(report, wrong, line);
+}
+
+static void say_change(void *report, const char *line)
+{
+    say(report, false, line);
 }
 
 /* What the receiver runs with, and the file's text that it points into. */
@@ -46,28 +53,36 @@ struct settings {
     inf_config config;
 };
 
-static void reload(inf_receiver *receiver, struct settings *s)
+static void read_again(inf_receiver *receiver, struct settings *s, inf_buf *report)
 {
-    char message[INF_CONFIG_MESSAGE_SIZE];
+    char message[INF_CONFIG_MESSAGE_SIZE], line[INF_CONFIG_MESSAGE_SIZE + 40];
     inf_config wanted;
-    inf_systemd_notify("RELOADING=1\nMONOTONIC_USEC=%" PRIu64, inf_mono_ns() / 1000u);
     if (!s->sources) {
-        inf_log(INF_LOG_WARNING, "reload: there is nothing to read again");
-        inf_systemd_notify("READY=1");
+        say(report, true, "there is nothing to read again");
         return;
     }
     if (inf_config_load(&wanted, s->sources, message) < 0) {
-        inf_log(INF_LOG_ERROR, "reload: %s; nothing is changed", message);
+        snprintf(line, sizeof line, "%s; nothing is changed", message);
+        say(report, true, line);
         inf_config_free(&wanted);
-        inf_systemd_notify("READY=1");
         return;
     }
-    int changed = inf_config_take_over(&s->options, &wanted.options, say_change, NULL);
+    int changed = inf_config_take_over(&s->options, &wanted.options, say_change, report);
     inf_logging_set(&s->options);
-    inf_receiver_reload(receiver, &s->options);
-    inf_log(INF_LOG_INFO, "reload: done, %d settings changed", changed);
+    inf_receiver_reload(receiver, &s->options, say, report);
+    snprintf(line, sizeof line, "done, %d setting%s changed", changed, changed == 1 ? "" : "s");
+    say(report, false, line);
     inf_config_free(&s->config);
     s->config = wanted;
+}
+
+static void reload(inf_receiver *receiver, struct settings *s)
+{
+    inf_buf report;
+    inf_systemd_notify("RELOADING=1\nMONOTONIC_USEC=%" PRIu64, inf_mono_ns() / 1000u);
+    inf_reload_begin(&receiver->directory, &report);
+    read_again(receiver, s, &report);
+    inf_reload_end(&receiver->directory, &report);
     inf_systemd_notify("READY=1");
 }
 
@@ -119,6 +134,7 @@ int inf_serve(const inf_serve_options *options, const inf_config_sources *source
         fprintf(stderr, "infinium serve: %s\n", message);
         return rc;
     }
+    inf_reload_offer(&receiver->directory);
     printf("listening on %s\n", inf_receiver_url(receiver));
     rc = print_login(receiver);
     if (rc < 0)

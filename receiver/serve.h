@@ -34,8 +34,10 @@ int inf_receiver_port(const inf_receiver *receiver);
 bool inf_receiver_moves(const inf_receiver *receiver);
 /* Traces that a receiver which had ended before had accepted and not stored, and that this one has stored. */
 uint64_t inf_receiver_recovered(const inf_receiver *receiver);
-/* Takes over what a reload may change (config.h). Of the options nothing is kept. One thread at a time. */
-void inf_receiver_reload(inf_receiver *receiver, const inf_serve_options *options);
+/* Takes over what a reload may change (config.h), and says with `say` what else was read again, or could
+ * not be. Of the options nothing is kept. One thread at a time. */
+void inf_receiver_reload(inf_receiver *receiver, const inf_serve_options *options,
+                         void (*say)(void *context, bool wrong, const char *line), void *context);
 /* Stops accepting, stores what was accepted (shutdown_s at most; the rest stays in the journal), frees. NULL is
  * allowed. */
 void inf_receiver_stop(inf_receiver *receiver);

@@ -88,6 +88,14 @@ static inline void start_with(struct running *r, const inf_serve_options *more)
     assert_true(r->c.fd >= 0);
 }
 
+/* What a reload says, for tests that do not care. */
+static inline void ignore_line(void *context, bool wrong, const char *line)
+{
+    (void)context;
+    (void)wrong;
+    (void)line;
+}
+
 static inline void stop(struct running *r)
 {
     http_close(&r->c);

@@ -63,11 +63,11 @@ static void requests_of_an_address(void **state)
         pages += http_ask(&r->c, "GET", "/", NULL, NULL, 0).status == 429;
     assert_in_range(pages, 5, 10);
     options.address_requests = 0;
-    inf_receiver_reload(r->receiver, &options);
+    inf_receiver_reload(r->receiver, &options, ignore_line, NULL);
     check_answer(post(r, JSON, "{\"name\":\"n\"}"), 201, NULL);
     options.address_requests = 4; /* but this machine itself has no limit by default */
     options.limit_loopback = false;
-    inf_receiver_reload(r->receiver, &options);
+    inf_receiver_reload(r->receiver, &options, ignore_line, NULL);
     assert_int_equal(count_status(r, JSON, 40, 201, &refused), 40);
 }
 
@@ -87,7 +87,7 @@ static void requests_and_bytes_of_an_agent(void **state)
     check_answer(a, 201, NULL);
     options.agent_requests = 0;
     options.agent_bytes = 10000;
-    inf_receiver_reload(r->receiver, &options);
+    inf_receiver_reload(r->receiver, &options, ignore_line, NULL);
     static char body[60000];
     snprintf(body, sizeof body, "{\"name\":\"n\",\"input_summary\":\"%0*d\"}", 59000, 0);
     check_answer(post(r, JSON, body), 201, NULL); /* 50,000 were there: in debt from now on */

@@ -399,7 +399,7 @@ static void a_receiver_keeps_its_store_in_order(void **state)
     options.retention_days = 36500;
     start_with(r, &options);
     options.retention_days = 7;
-    inf_receiver_reload(r->receiver, &options);
+    inf_receiver_reload(r->receiver, &options, ignore_line, NULL);
     inf_store_filter all = INF_STORE_FILTER_INIT;
     for (int i = 0; i < 300 && inf_store_count(store, &all) > 1; i++)
         usleep(100000);
