@@ -97,12 +97,8 @@ static void guard(const inf_request *request, struct MHD_Response *response)
     add_missing(response, "Referrer-Policy", "no-referrer");
 }
 
-static struct MHD_Response *plain_response(inf_request *request)
+static void add_plain_headers(const inf_request *request, struct MHD_Response *response)
 {
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(request->answer.length, request->answer.data, MHD_RESPMEM_MUST_COPY);
-    if (!response)
-        return NULL;
     if (request->answer.length)
         add(response, MHD_HTTP_HEADER_CONTENT_TYPE, request->content_type ? request->content_type : "application/json");
     add(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
@@ -116,7 +112,33 @@ static struct MHD_Response *plain_response(inf_request *request)
         add(response, MHD_HTTP_HEADER_LOCATION, request->location);
     if (request->cookie[0])
         add(response, MHD_HTTP_HEADER_SET_COOKIE, request->cookie);
+}
+
+static struct MHD_Response *plain_response(inf_request *request)
+{
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(request->answer.length, request->answer.data, MHD_RESPMEM_MUST_COPY);
+    if (response)
+        add_plain_headers(request, response);
     return response;
+}
+
+/* NULL: it is not that answer, or there is no memory. */
+static struct MHD_Response *taken_response(inf_request *request)
+{
+    if (request->route != INF_ROUTE_TRACE || request->status != MHD_HTTP_CREATED ||
+        request->answer.length != INF_TAKEN_SIZE)
+        return NULL;
+    memcpy(request->taken_text, request->answer.data, INF_TAKEN_SIZE);
+    if (request->taken)
+        return request->taken;
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(INF_TAKEN_SIZE, request->taken_text, MHD_RESPMEM_PERSISTENT);
+    if (!response)
+        return NULL;
+    add_plain_headers(request, response);
+    guard(request, response);
+    return request->taken = response;
 }
 
 /* Only what the request was, never what it held: the query may have a token in it. */
@@ -143,15 +165,18 @@ enum MHD_Result inf_answer_queue(inf_request *request)
         inf_buf_free(&request->answer);
         inf_request_refuse(request, MHD_HTTP_SERVICE_UNAVAILABLE, "out of memory");
     }
-    if (!response)
+    struct MHD_Response *taken = response ? NULL : taken_response(request);
+    if (!response && !taken)
         response = plain_response(request);
-    if (!response)
+    if (!response && !taken)
         return MHD_NO;
-    guard(request, response);
+    if (response)
+        guard(request, response);
     inf_metrics_request(request->receiver->metrics, request->route, request->status);
     if (request->began_ns)
         log_request(request);
-    enum MHD_Result result = MHD_queue_response(request->connection, request->status, response);
-    MHD_destroy_response(response);
+    enum MHD_Result result = MHD_queue_response(request->connection, request->status, response ? response : taken);
+    if (response)
+        MHD_destroy_response(response);
     return result;
 }

@@ -108,6 +108,8 @@ static void request_free(inf_request *r)
 {
     inf_buf_free(&r->body);
     inf_buf_free(&r->answer);
+    if (r->taken)
+        MHD_destroy_response(r->taken);
     free(r);
 }
 
@@ -120,7 +122,7 @@ static void request_done(inf_http *http, inf_request *r)
         r->stream_free(r->stream);
     inf_buf body = r->body;
     inf_buf answer = r->answer;
-    memset(r, 0, sizeof *r);
+    memset(r, 0, offsetof(inf_request, taken));
     r->body = body;
     r->answer = answer;
     inf_buf_reset(&r->body);

@@ -251,13 +251,20 @@ static double patience(inf_drain *d)
     return full < 0.5 ? 1 : full > 0.75 ? 0 : (0.75 - full) * 4;
 }
 
-/* After a transaction that had this much of a processor. */
-static void rest(inf_drain *d, uint64_t worked_ns, bool crowded)
+/* 0: who wants a processor has one; to 1: the thread waits longer for it than it has it. */
+static double crowding(struct share had)
 {
-    double left = patience(d);
+    double ratio = (double)had.waited / (double)(had.worked ? had.worked : 1) - 0.25;
+    return ratio < 0 ? 0 : ratio > 1 ? 1 : ratio;
+}
+
+/* After a transaction that had this much of a processor. */
+static void rest(inf_drain *d, struct share had)
+{
+    double factor = REST_FACTOR * patience(d) * crowding(had);
     pthread_mutex_lock(&d->lock);
     bool coming = inf_mono_ns() - d->woken_ns < COMING_NS;
-    uint64_t ns = crowded && coming ? (uint64_t)((double)(worked_ns * REST_FACTOR) * left) : 0;
+    uint64_t ns = coming ? (uint64_t)((double)had.worked * factor) : 0;
     uint64_t until = inf_mono_ns() + (ns < REST_MAX_NS ? ns : REST_MAX_NS);
     for (uint64_t at; ns > 0 && d->waiting == 0 && !d->stopping && (at = inf_mono_ns()) < until;)
         wait_ns(d, until - at);
@@ -299,8 +306,7 @@ static void *run(void *context)
             struct share before = share_now(d);
             commit(d);
             struct share after = share_now(d);
-            uint64_t worked_ns = after.worked - before.worked;
-            rest(d, worked_ns, after.waited - before.waited > worked_ns);
+            rest(d, (struct share){after.worked - before.worked, after.waited - before.waited});
             if (full)
                 look_again(d);
         }

@@ -3,9 +3,10 @@
  * loses nothing.
  *
  * Storing a trace costs several times what taking it costs. Where both must share too few processors and traces keep
- * coming, the drain rests after each transaction, so that taking goes first: 24 times as long as it has worked, at most
- * a second; less once what waits is half of the journal's bound, and not at all from three quarters on, when somebody
- * waits for it, or at the end. Too few: it waited longer for a processor than it had one. */
+ * coming, the drain rests after each transaction, so that taking goes first: up to 24 times as long as it has worked,
+ * at most a second; less once what waits is half of the journal's bound, and not at all from three quarters on, when
+ * somebody waits for it, or at the end. How scarce they are, its waiting for one says: from a quarter of its work on.
+ */
 #ifndef INF_INGEST_DRAIN_H
 #define INF_INGEST_DRAIN_H
 
