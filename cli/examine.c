@@ -353,6 +353,21 @@ static int say_damage(void *context, const char *text)
     return 0;
 }
 
+static int say_recounted(void *context, const char *text)
+{
+    say(context, CLI_FINDING_REPAIRED, "store", NULL, "%s", text);
+    return 0;
+}
+
+/* A large store takes minutes. */
+static int show_life(void *context)
+{
+    (void)context;
+    if (isatty(STDERR_FILENO))
+        fputc('.', stderr);
+    return 0;
+}
+
 struct sample {
     uint8_t ids[SAMPLE][16];
     int count;
@@ -421,12 +436,14 @@ static void look_at_store(examination *e)
         say(e, CLI_FINDING_WRONG, "store", RESTORE, "it cannot be opened: %s (%s)", inf_strerror(rc),
             inf_store_message(store));
     } else {
-        int found = inf_store_check(store, say_damage, e);
+        inf_check_calls calls = {say_damage, say_recounted, show_life, e};
+        int found = inf_store_check(store, &calls, e->repair);
         if (found < 0)
             say(e, CLI_FINDING_WRONG, "store", RESTORE, "it cannot be checked: %s (%s)", inf_strerror(found),
                 inf_store_message(store));
         else if (found == 0)
-            say(e, CLI_FINDING_OK, "store", NULL, "its pages and indexes are whole");
+            say(e, CLI_FINDING_OK, "store", NULL,
+                "its pages and indexes are whole, and its sums are those of its traces");
         look_at_bodies(e, store);
         look_at_log(e, store);
     }

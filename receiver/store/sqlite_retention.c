@@ -1,4 +1,4 @@
-/* Retention, backup, checkpoints, and what doctor asks: what is done to the store as a whole, in small steps where
+/* Retention, backup and checkpoints: what is done to the store as a whole, in small steps where
  * others wait for the database. */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 #include "store/tally.h"
 
 enum { FEW = 1000, ROW_BYTES = 4096 /* of a trace's row, its words and places in indexes */ };
-enum { BACKUP_PAGES = 512, WAL_LONG = 16000 /* pages: 64 MiB */, PROBLEMS_MAX = 50, RESTART_MS = 50 };
+enum { BACKUP_PAGES = 512, WAL_LONG = 16000 /* pages: 64 MiB */, RESTART_MS = 50 };
 
 static int one_number(inf_store *store, const char *sql, int64_t *out)
 {
@@ -237,69 +237,4 @@ int inf_store_backup(inf_store *store, const char *path, int (*progress)(void *c
     if (rc != 0)
         unlink(path);
     return rc;
-}
-
-/* ---- doctor ---- */
-
-struct findings {
-    int (*say)(void *context, const char *text);
-    void *context;
-    int count;
-};
-
-static int found(struct findings *f, const char *text)
-{
-    f->count++;
-    return f->say ? f->say(f->context, text) : 0;
-}
-
-static int check_pages(inf_store *store, struct findings *f)
-{
-    sqlite3_stmt *s;
-    int step;
-    char sql[64];
-    snprintf(sql, sizeof sql, "PRAGMA quick_check(%d)", PROBLEMS_MAX);
-    int rc = inf_sqlite_prepare(store, &s, sql);
-    while (rc == 0 && (step = sqlite3_step(s)) != SQLITE_DONE) {
-        const char *text = step == SQLITE_ROW ? (const char *)sqlite3_column_text(s, 0) : NULL;
-        if (step != SQLITE_ROW)
-            rc = inf_sqlite_error(store, step);
-        else if (text && strcmp(text, "ok") != 0)
-            rc = found(f, text);
-    }
-    sqlite3_finalize(s);
-    return rc;
-}
-
-static int check_count(inf_store *store, struct findings *f, const char *sql, const char *what)
-{
-    int64_t count = 0;
-    char text[160];
-    int rc = one_number(store, sql, &count);
-    if (rc < 0 || count == 0)
-        return rc;
-    snprintf(text, sizeof text, "%lld %s", (long long)count, what);
-    return found(f, text);
-}
-
-int inf_store_check(inf_store *store, int (*say)(void *context, const char *text), void *context)
-{
-    struct findings f = {say, context, 0};
-    int rc = check_pages(store, &f);
-    if (rc == 0)
-        rc = check_count(store, &f, "SELECT count(*) FROM traces WHERE seq NOT IN (SELECT seq FROM bodies)",
-                         "traces have no body");
-    if (rc == 0)
-        rc = check_count(store, &f, "SELECT count(*) FROM bodies WHERE seq NOT IN (SELECT seq FROM traces)",
-                         "bodies have no trace");
-    if (rc == 0)
-        rc = check_count(store, &f,
-                         "SELECT count(*) FROM bodies WHERE encoding > 1 AND encoding - 1 NOT IN (SELECT id FROM "
-                         "dictionaries)",
-                         "bodies need a dictionary that is not there");
-    if (rc == INF_EBADMSG) {
-        int said = found(&f, store->message);
-        rc = said < 0 ? said : 0;
-    }
-    return rc < 0 ? rc : f.count;
 }

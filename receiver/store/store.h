@@ -215,9 +215,18 @@ int inf_store_checkpoint(inf_store *store);
  * infinium.db in a directory of its own the file is a store. */
 int inf_store_backup(inf_store *store, const char *path, int (*progress)(void *context, int done, int total),
                      void *context);
-/* Reads everything and says what is wrong, a line each. Returns how many lines, or negative: it could not be looked at.
- */
-int inf_store_check(inf_store *store, int (*say)(void *context, const char *text), void *context);
+typedef struct inf_check_calls {
+    int (*say)(void *context, const char *text);      /* something is wrong */
+    int (*repaired)(void *context, const char *text); /* it was, and is no more */
+    int (*progress)(void *context);                   /* a few times a second; what it returns, if not zero, ends it */
+    void *context;
+} inf_check_calls;
+
+/* Reads everything and says what is wrong, a line each: pages, halves that miss each other, sums that are not those of
+ * the traces, traces that the index of words lacks (a sample). `repair`: counts anew what can be counted. Returns how
+ * many things are wrong and stay so, or negative: it could not be looked at; or what the progress returned. Any of the
+ * calls, and `calls`, may be NULL. */
+int inf_store_check(inf_store *store, const inf_check_calls *calls, bool repair);
 
 /* ---- agents (create them with auth/agents.h, which makes the secret) ---- */
 

@@ -74,7 +74,7 @@ static void a_healthy_directory_is_said_to_be_so(void **state)
     assert_int_equal(examine(r, false), 0);
     check_report("ok files: no file is open to others");
     check_report("ok journal: nothing waits in it");
-    check_report("ok store: its pages and indexes are whole");
+    check_report("ok store: its pages and indexes are whole, and its sums are those of its traces");
     check_report("ok store: the newest 20 traces can be read");
     assert_null(strstr(report, "wrong"));
     start_with(r, NULL);

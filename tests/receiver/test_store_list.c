@@ -548,7 +548,7 @@ static void a_store_of_the_first_version(void **state)
     int64_t named = 0;
     assert_int_equal(inf_store_values(store, INF_FIELD_NAME, NULL, NULL, 0, add_value, &named), 0);
     assert_int_equal(named, 1);
-    assert_int_equal(inf_store_check(store, NULL, NULL), 0);
+    assert_int_equal(inf_store_check(store, NULL, false), 0);
     inf_store_close(store);
 }
 

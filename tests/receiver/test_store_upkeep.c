@@ -125,7 +125,7 @@ static void a_dictionary_is_trained_once(void **state)
     char *body;
     size_t length;
     assert_int_equal(inf_store_get(reader, key, &m, &body, &length), INF_EBADMSG);
-    assert_int_equal(inf_store_check(reader, NULL, NULL), 1);
+    assert_int_equal(inf_store_check(reader, NULL, false), 1);
     inf_store_close(reader);
 }
 
@@ -161,7 +161,7 @@ static void retention_takes_the_oldest(void **state)
     all.tag = NULL;
     assert_int_equal(inf_store_count(store, &all), 750);
     all.text = NULL;
-    assert_int_equal(inf_store_check(store, NULL, NULL), 0);
+    assert_int_equal(inf_store_check(store, NULL, false), 0);
     /* by size: what is free again does not count */
     int64_t bytes, now;
     assert_int_equal(inf_store_bytes(store, &bytes), 0);
@@ -250,7 +250,7 @@ static void a_backup_is_of_one_moment(void **state)
     inf_store_filter all = INF_STORE_FILTER_INIT;
     assert_int_equal(inf_store_count(other, &all), 3100);
     check_bodies(other, 0, 2999);
-    assert_int_equal(inf_store_check(other, NULL, NULL), 0);
+    assert_int_equal(inf_store_check(other, NULL, false), 0);
     inf_store_close(other);
     inf_store_close(writer);
     inf_store_close(store);
@@ -350,7 +350,7 @@ static void a_full_disk_stores_nothing_in_part(void **state)
     assert_int_equal(inf_store_count(store, &all), 100);
     assert_int_equal(inf_store_put_traces(store, rows, 2), 0); /* once there is room again */
     assert_int_equal(inf_store_count(store, &all), 102);
-    assert_int_equal(inf_store_check(store, NULL, NULL), 0);
+    assert_int_equal(inf_store_check(store, NULL, false), 0);
     inf_store_close(store);
 }
 
@@ -379,7 +379,109 @@ static void damage_is_said(void **state)
     close(fd);
     assert_int_equal(inf_store_open(&store, r->dir, 0), 0);
     char text[200] = "";
-    assert_true(inf_store_check(store, keep_text, text) > 0);
+    inf_check_calls calls = {.say = keep_text, .context = text};
+    assert_true(inf_store_check(store, &calls, false) > 0);
+    assert_true(strlen(text) > 0);
+    inf_store_close(store);
+}
+
+struct one_session {
+    int rows;
+    int64_t errors, tokens, cost;
+    char user;
+};
+
+static int note_session(void *context, const inf_session_row *row)
+{
+    struct one_session *one = context;
+    *one = (struct one_session){one->rows + 1, row->errors, row->prompt_tokens, row->cost_nano_usd,
+                                row->user_id ? row->user_id[0] : 0};
+    return 0;
+}
+
+static int end_it(void *context)
+{
+    ++*(int *)context;
+    return 7;
+}
+
+static void spoil(const struct running *r, const char *sql)
+{
+    char path[128];
+    sqlite3 *db;
+    snprintf(path, sizeof path, "%s/infinium.db", r->dir);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+/* Sums that are not those of the traces are found, and what can be is counted anew, to what it was. */
+static void sums_are_checked_against_the_traces(void **state)
+{
+    struct running *r = *state;
+    inf_store *store = open_store(r);
+    int removed;
+    put_some(store, 0, 1000);
+    inf_store_put p = {.summary = {.trace_id = {9, 9, 9, 9, 9},
+                                   .name = "n",
+                                   .model = "m",
+                                   .session_id = "s",
+                                   .user_id = "u",
+                                   .tags = "[\"a\",\"b\",\"a\",7]",
+                                   .status = INF_STATUS_ERROR,
+                                   .started_ns = 9000,
+                                   .prompt_tokens = 3,
+                                   .cost_nano_usd = 5},
+                       .body = "{}",
+                       .body_length = 2};
+    assert_int_equal(inf_store_put_traces(store, &p, 1), 0);
+    assert_int_equal(inf_store_purge(store, 1000 + 250, 0, 100, &removed), 0);
+    assert_int_equal(inf_store_check(store, NULL, true), 0);
+    static const struct {
+        const char *sql, *says;
+        bool repaired;
+    } spoilt[] = {
+        {"UPDATE facets SET traces = traces + 1 WHERE field = 0", "names", true},
+        {"DELETE FROM facets WHERE field = 2", "tags", true},
+        {"INSERT INTO facets VALUES(4, 'nobody', zeroblob(16), 3)", "users", true},
+        {"UPDATE sessions SET errors = 0, user_id = NULL WHERE session_id = 's'", "sessions", true},
+        {"UPDATE rollups SET traces = 1", "more traces than their sums", false}, /* is not counted anew */
+    };
+    for (size_t i = 0; i < sizeof spoilt / sizeof spoilt[0]; i++) {
+        char text[200] = "";
+        inf_check_calls calls = {.say = keep_text, .repaired = keep_text, .context = text};
+        spoil(r, spoilt[i].sql);
+        assert_true(inf_store_check(store, &calls, false) > 0);
+        if (!strstr(text, spoilt[i].says))
+            fail_msg("%s: %s", spoilt[i].sql, text);
+        text[0] = 0;
+        assert_int_equal(inf_store_check(store, &calls, true) == 0, spoilt[i].repaired);
+        assert_non_null(strstr(text, spoilt[i].repaired ? "counted anew" : spoilt[i].says));
+        assert_int_equal(inf_store_check(store, NULL, false) == 0, spoilt[i].repaired);
+    }
+    inf_store_filter f = INF_STORE_FILTER_INIT;
+    f.session_id = "s";
+    struct one_session one = {0};
+    assert_int_equal(inf_store_sessions(store, &f, note_session, &one, NULL), 0);
+    assert_true(one.rows == 1 && one.errors == 1 && one.tokens == 3 && one.cost == 5 && one.user == 'u');
+    inf_store_close(store);
+}
+
+static void the_index_of_words_is_checked(void **state)
+{
+    struct running *r = *state;
+    inf_store *store = open_store(r);
+    int calls = 0;
+    put_some(store, 0, 20000);
+    assert_int_equal(inf_store_check(store, NULL, false), 0);
+    inf_check_calls ends = {.progress = end_it, .context = &calls};
+    assert_int_equal(inf_store_check(store, &ends, false), 7);
+    assert_int_equal(calls, 1);
+    spoil(r, "DELETE FROM words_data WHERE id > 10"); /* the index, but for its head */
+    char text[200] = "";
+    inf_check_calls say = {.say = keep_text, .context = text};
+    int found = inf_store_check(store, &say, false);
+    assert_true(found > 0);
     assert_true(strlen(text) > 0);
     inf_store_close(store);
 }
@@ -420,6 +522,8 @@ int main(void)
         TEST(a_long_reader_holds_up_nobody),
         TEST(a_full_disk_stores_nothing_in_part),
         TEST(damage_is_said),
+        TEST(sums_are_checked_against_the_traces),
+        TEST(the_index_of_words_is_checked),
         TEST(a_receiver_keeps_its_store_in_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
