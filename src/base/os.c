@@ -62,6 +62,7 @@ struct inf_os inf_os = {
     .write = write,
     .pread = pread,
     .pwrite = pwrite,
+    .pwritev = pwritev,
     .fsync = fsync,
     .fdatasync = fdatasync,
     .ftruncate = ftruncate,

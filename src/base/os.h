@@ -23,6 +23,7 @@ struct inf_os {
     ssize_t (*write)(int fd, const void *data, size_t length);
     ssize_t (*pread)(int fd, void *data, size_t length, off_t offset);
     ssize_t (*pwrite)(int fd, const void *data, size_t length, off_t offset);
+    ssize_t (*pwritev)(int fd, const struct iovec *parts, int count, off_t offset);
     int (*fsync)(int fd);
     int (*fdatasync)(int fd);
     int (*ftruncate)(int fd, off_t length);

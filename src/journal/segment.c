@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 
 #include "base/clock.h"
 #include "base/os.h"
@@ -95,35 +96,40 @@ static bool give_up_direct(int fd)
     return flags >= 0 && (flags & O_DIRECT) && inf_os.fcntl(fd, F_SETFL, flags & ~O_DIRECT) == 0;
 }
 
-/* With a `step` of 0 always the same bytes, `most` at a time. */
-static int write_pieces(int fd, const uint8_t *data, size_t step, uint32_t from, uint32_t upto, uint32_t most)
+static int write_zeros(int fd, uint32_t from, uint32_t upto, uint32_t most)
 {
+    static uint8_t zeros[FILL_DIRECT] __attribute__((aligned(4096))); /* never written to */
     while (from < upto) {
         size_t take = upto - from < most ? upto - from : most;
-        ssize_t n = inf_os.pwrite(fd, data, take, from);
+        ssize_t n = inf_os.pwrite(fd, zeros, take, from);
         if (n < 0 && (errno == EINTR || (errno == EINVAL && give_up_direct(fd))))
             continue;
         if (n <= 0)
             return n < 0 ? inf_os_error(errno) : INF_EIO;
         from += (uint32_t)n;
-        data += step * (size_t)n;
     }
     return INF_OK;
 }
 
-static int write_zeros(int fd, uint32_t from, uint32_t upto, uint32_t most)
-{
-    static uint8_t zeros[FILL_DIRECT] __attribute__((aligned(4096))); /* never written to */
-    return write_pieces(fd, zeros, 0, from, upto, most);
-}
-
 int segment_write(const struct segment *s, uint32_t from, uint32_t upto)
 {
+    /* The last page in a copy: producers are writing behind what is published. */
+    uint8_t last[PAGE] __attribute__((aligned(4096))) = {0};
+    uint32_t whole = upto & ~(PAGE - 1);
+    memcpy(last, s->base + whole, upto - whole);
     from &= ~(PAGE - 1);
-    upto = (upto + PAGE - 1) & ~(PAGE - 1);
-    if (upto > s->limit)
-        upto = s->limit;
-    return from < upto ? write_pieces(s->fd, s->base + from, 1, from, upto, upto - from) : INF_OK;
+    while (from < upto) {
+        struct iovec parts[2] = {{.iov_base = s->base + from, .iov_len = whole - from},
+                                 {.iov_base = last, .iov_len = whole < upto ? PAGE : 0}};
+        int skip = from == whole;
+        ssize_t n = inf_os.pwritev(s->fd, parts + skip, 2 - skip, from);
+        if (n < 0 && (errno == EINTR || (errno == EINVAL && give_up_direct(s->fd))))
+            continue;
+        if (n < (ssize_t)PAGE)
+            return n < 0 ? inf_os_error(errno) : INF_EIO;
+        from += (uint32_t)n & ~(PAGE - 1); /* pages only, or it could not be written past the page cache */
+    }
+    return INF_OK;
 }
 
 void segment_fill(struct segment *s, uint32_t upto)

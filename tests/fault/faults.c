@@ -127,6 +127,17 @@ MOVES(read, (int fd, void *data, size_t length), (fd, data, length))
 MOVES(write, (int fd, const void *data, size_t length), (fd, data, length))
 MOVES(pread, (int fd, void *data, size_t length, off_t offset), (fd, data, length, offset))
 MOVES(pwrite, (int fd, const void *data, size_t length, off_t offset), (fd, data, length, offset))
+
+static ssize_t faulty_pwritev(int fd, const struct iovec *parts, int count, off_t offset)
+{
+    bool shorten = false;
+    if (faults_hit(FAULT_FILES, &shorten))
+        return -1;
+    struct iovec first = parts[0];
+    first.iov_len = shorter(first.iov_len);
+    return shorten ? real.pwritev(fd, &first, 1, offset) : real.pwritev(fd, parts, count, offset);
+}
+
 MOVES(getrandom, (void *data, size_t length, unsigned flags), (data, length, flags))
 
 static void *faulty_malloc(size_t length)
@@ -154,6 +165,7 @@ void faults_install(void)
     PUT(write);
     PUT(pread);
     PUT(pwrite);
+    PUT(pwritev);
     PUT(fsync);
     PUT(fdatasync);
     PUT(ftruncate);

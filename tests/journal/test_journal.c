@@ -552,9 +552,9 @@ static void test_full_disk(void **state)
     inf_journal_close(j);
 }
 
-static ssize_t failing_pwrite(int fd, const void *data, size_t length, off_t at)
+static ssize_t failing_pwritev(int fd, const struct iovec *parts, int count, off_t at)
 {
-    (void)fd, (void)data, (void)length, (void)at;
+    (void)fd, (void)parts, (void)count, (void)at;
     errno = disk_errno;
     return -1;
 }
@@ -572,7 +572,7 @@ static void test_staged(void **state)
 {
     (void)state;
     enum { COUNT = 300 };
-    ssize_t (*before)(int, const void *, size_t, off_t) = inf_os.pwrite;
+    ssize_t (*before)(int, const struct iovec *, int, off_t) = inf_os.pwritev;
     inf_journal *j = NULL;
     inf_record record;
     inf_journal_options options = {.dir = dir.path, .segment_bytes = 8192, .staged = true};
@@ -584,10 +584,10 @@ static void test_staged(void **state)
     assert_int_equal(pending(), 5);
     assert_int_equal(append(j, 5, NULL), 0);
     disk_errno = EIO;
-    inf_os.pwrite = failing_pwrite;
+    inf_os.pwritev = failing_pwritev;
     assert_int_equal(inf_journal_sync(j), INF_EIO);
     assert_int_equal(inf_journal_sync(j), INF_EIO);
-    inf_os.pwrite = before;
+    inf_os.pwritev = before;
     assert_int_equal(pending(), 5);
     assert_int_equal(inf_journal_sync(j), 0);
     assert_int_equal(pending(), 6);
@@ -631,13 +631,53 @@ static ssize_t indirect_pwrite(int fd, const void *data, size_t length, off_t at
     return pwrite(fd, data, length, at);
 }
 
+static ssize_t indirect_pwritev(int fd, const struct iovec *parts, int count, off_t at)
+{
+    if (fcntl(fd, F_GETFL) & O_DIRECT) {
+        errno = EINVAL;
+        return -1;
+    }
+    return pwritev(fd, parts, count, at);
+}
+
+/* Less than was asked for, and no whole number of pages. */
+static ssize_t short_pwritev(int fd, const struct iovec *parts, int count, off_t at)
+{
+    struct iovec part = parts[0];
+    if (part.iov_len < 8192)
+        return pwritev(fd, parts, count, at);
+    part.iov_len -= 512;
+    return pwritev(fd, &part, 1, at);
+}
+
+static void test_staged_short_writes(void **state)
+{
+    (void)state;
+    ssize_t (*before)(int, const struct iovec *, int, off_t) = inf_os.pwritev;
+    inf_journal *j = NULL;
+    inf_journal_options options = {.dir = dir.path, .segment_bytes = 1 << 20, .staged = true};
+    inf_os.pwritev = short_pwritev;
+    assert_int_equal(inf_journal_open(&j, &options), 0);
+    for (uint64_t i = 0; i < 1000; i++) {
+        assert_int_equal(append(j, i, NULL), 0);
+        if (i % 150 == 0)
+            assert_int_equal(inf_journal_sync(j), 0);
+    }
+    assert_int_equal(inf_journal_sync(j), 0);
+    assert_int_equal(pending(), 1000);
+    inf_os.pwritev = before;
+    inf_journal_close(j);
+}
+
 static void test_staged_without_direct_writes(void **state)
 {
     (void)state;
     ssize_t (*before)(int, const void *, size_t, off_t) = inf_os.pwrite;
     inf_journal *j = NULL;
     inf_journal_options options = {.dir = dir.path, .segment_bytes = 8192, .staged = true};
+    ssize_t (*before_parts)(int, const struct iovec *, int, off_t) = inf_os.pwritev;
     inf_os.pwrite = indirect_pwrite;
+    inf_os.pwritev = indirect_pwritev;
     assert_int_equal(inf_journal_open(&j, &options), 0);
     for (uint64_t i = 0; i < 100; i++) {
         assert_int_equal(append(j, i, NULL), 0);
@@ -645,6 +685,7 @@ static void test_staged_without_direct_writes(void **state)
     }
     assert_int_equal(pending(), 100);
     inf_os.pwrite = before;
+    inf_os.pwritev = before_parts;
     inf_journal_close(j);
 }
 
@@ -777,6 +818,7 @@ int main(void)
         TEST(test_full_disk),
         TEST(test_staged),
         TEST(test_staged_without_direct_writes),
+        TEST(test_staged_short_writes),
         TEST(test_sync),
         TEST(test_child_forgets),
         TEST(test_peek),
