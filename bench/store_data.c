@@ -19,7 +19,8 @@ struct slot {
 struct data_source {
     uint64_t seed, state, total, made;
     size_t body_bytes;
-    inf_store_put rows[DATA_BATCH];
+    size_t batch;
+    inf_store_put *rows;
     struct slot *slots;
     char (*words)[24];
     uint16_t picks[PICKS]; /* ranks of words, as often as they are used */
@@ -111,7 +112,7 @@ uint64_t data_state(uint64_t seed)
     return mix(seed);
 }
 
-data_source *data_new(uint64_t seed, uint64_t total, size_t body_bytes)
+data_source *data_new(uint64_t seed, uint64_t total, size_t body_bytes, size_t batch)
 {
     data_source *d = calloc(1, sizeof *d);
     if (!d)
@@ -119,9 +120,11 @@ data_source *data_new(uint64_t seed, uint64_t total, size_t body_bytes)
     d->seed = d->state = mix(seed);
     d->total = total;
     d->body_bytes = body_bytes < BODY_MAX - 2048 ? body_bytes : BODY_MAX - 2048;
-    d->slots = calloc(DATA_BATCH, sizeof *d->slots);
+    d->batch = batch < 1 ? 1 : batch < DATA_BATCH_MAX ? batch : DATA_BATCH_MAX;
+    d->rows = calloc(d->batch, sizeof *d->rows);
+    d->slots = calloc(d->batch, sizeof *d->slots);
     d->words = calloc(DATA_WORDS, sizeof *d->words);
-    if (!d->slots || !d->words) {
+    if (!d->rows || !d->slots || !d->words) {
         data_free(d);
         return NULL;
     }
@@ -136,6 +139,7 @@ void data_free(data_source *d)
 {
     if (!d)
         return;
+    free(d->rows);
     free(d->slots);
     free(d->words);
     free(d);
@@ -275,7 +279,7 @@ static void fill(data_source *d, inf_store_put *p, struct slot *s, uint64_t numb
 size_t data_next(data_source *d, inf_store_put **rows)
 {
     size_t n = 0;
-    for (; n < DATA_BATCH && d->made < d->total; n++)
+    for (; n < d->batch && d->made < d->total; n++)
         fill(d, &d->rows[n], &d->slots[n], d->made++);
     *rows = d->rows;
     return n;

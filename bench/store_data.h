@@ -11,7 +11,7 @@ enum {
     DATA_AGENTS = 6,
     DATA_TAGS = 40,
     DATA_WORDS = 60000,
-    DATA_BATCH = 1000,
+    DATA_BATCH_MAX = 32000,
 };
 
 #define DATA_DAY_NS 86400000000000ull
@@ -20,10 +20,10 @@ enum {
 
 typedef struct data_source data_source;
 
-/* `total` traces of about `body_bytes` of JSON. NULL without memory. */
-data_source *data_new(uint64_t seed, uint64_t total, size_t body_bytes);
+/* `total` traces of about `body_bytes` of JSON, handed out `batch` at a time. NULL without memory. */
+data_source *data_new(uint64_t seed, uint64_t total, size_t body_bytes, size_t batch);
 void data_free(data_source *d);
-/* The next traces, at most DATA_BATCH, in rows that are valid until the next call. */
+/* The next traces, at most `batch`, in rows that are valid until the next call. */
 size_t data_next(data_source *d, inf_store_put **rows);
 
 /* The same texts as the traces have; `rank` 0 is the most common. */

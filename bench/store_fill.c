@@ -1,7 +1,9 @@
-/* Fills a store with made-up traces, 1,000 a transaction, and says what a trace costs in processor time and on disk.
+/* Fills a store with made-up traces and says what a trace costs in processor time and on disk, on the way as well.
  *
- *   bench_store_fill DIR COUNT [BODY_BYTES [SEED]]
- *   bench_store_fill --floor DIR COUNT [BODY_BYTES]     the floor: id and body into one bare SQLite table, synced alike
+ *   bench_store_fill [OPTIONS] DIR COUNT [BODY_BYTES [SEED]]
+ *     --batch ROWS   a transaction's; 1000 unless told
+ *     --stop ROWS    end after so many of the COUNT, which are spread over a month
+ *     --floor        the floor: id and body into one bare SQLite table, synced alike
  *
  * Making the traces, and training a dictionary (once), are not counted. DIR must be new: rows that are there already
  * would not be stored again. SIGINT and SIGTERM end it early. */
@@ -84,38 +86,96 @@ static int put_floor(struct floor *f, const inf_store_put *rows, size_t count)
     return sqlite3_exec(f->db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK ? 0 : -1;
 }
 
+struct arguments {
+    bool floor_only;
+    uint64_t batch, stop; /* rows a transaction; rows to make of all there are */
+    const char *dir;
+    uint64_t total, body_bytes, seed;
+};
+
+static bool read_arguments(int argc, char **argv, struct arguments *out)
+{
+    *out = (struct arguments){.batch = 1000, .stop = UINT64_MAX, .body_bytes = 1024, .seed = 1};
+    int i = 1;
+    for (; i < argc && argv[i][0] == '-'; i++) {
+        if (strcmp(argv[i], "--floor") == 0)
+            out->floor_only = true;
+        else if (strcmp(argv[i], "--batch") == 0 && i + 1 < argc)
+            out->batch = strtoull(argv[++i], NULL, 10);
+        else if (strcmp(argv[i], "--stop") == 0 && i + 1 < argc)
+            out->stop = strtoull(argv[++i], NULL, 10);
+        else
+            return false;
+    }
+    if (argc - i < 2)
+        return false;
+    out->dir = argv[i];
+    out->total = strtoull(argv[i + 1], NULL, 10);
+    if (argc - i > 2)
+        out->body_bytes = strtoull(argv[i + 2], NULL, 10);
+    if (argc - i > 3)
+        out->seed = strtoull(argv[i + 3], NULL, 10);
+    return true;
+}
+
+/* What has been spent on storing. */
+struct spent {
+    uint64_t rows;
+    double cpu, wall, worst;
+};
+
+/* A line for every so many traces: the rate since the last line, beside the one since the beginning. */
+static void say_progress(const char *dir, const struct spent *all, struct spent *said)
+{
+    enum { EVERY = 100000 };
+    if (all->rows / EVERY == said->rows / EVERY)
+        return;
+    double rows = (double)(all->rows - said->rows), cpu = all->cpu - said->cpu;
+    fprintf(stderr,
+            "%" PRIu64 " traces: lately %.1f us of processor each, %.0f/s by the clock; in all %.1f us, %.0f bytes\n",
+            all->rows, cpu / rows * 1e6, rows / (all->wall - said->wall), all->cpu / (double)all->rows * 1e6,
+            (double)bytes_in(dir) / (double)all->rows);
+    *said = *all;
+}
+
+static int store_batch(const struct arguments *a, struct floor *f, inf_store *store, inf_store_put *rows, size_t count,
+                       struct spent *all)
+{
+    double c = process_cpu(), w = data_clock();
+    int rc = a->floor_only ? put_floor(f, rows, count) : inf_store_put_traces(store, rows, count);
+    double took = data_clock() - w;
+    all->cpu += process_cpu() - c;
+    all->wall += took;
+    all->worst = took > all->worst ? took : all->worst;
+    bool train = all->rows / 4000 != (all->rows + count) / 4000 && all->rows <= 100000;
+    all->rows += count;
+    if (!a->floor_only && rc == 0 && train)
+        rc = inf_store_train(store) < 0 ? -1 : 0; /* as who keeps house would; not counted */
+    return rc;
+}
+
 int main(int argc, char **argv)
 {
-    bool floor_only = argc > 1 && strcmp(argv[1], "--floor") == 0;
-    char **a = argv + 1 + floor_only;
-    int n = argc - 1 - floor_only;
-    if (n < 2) {
-        fprintf(stderr, "usage: bench_store_fill [--floor] DIR COUNT [BODY_BYTES [SEED]]\n");
+    struct arguments a;
+    if (!read_arguments(argc, argv, &a)) {
+        fprintf(stderr, "usage: bench_store_fill [--floor] [--batch ROWS] [--stop ROWS] DIR COUNT [BODY_BYTES "
+                        "[SEED]]\n");
         return 2;
     }
-    uint64_t total = strtoull(a[1], NULL, 10);
-    data_source *d = data_new(n > 3 ? strtoull(a[3], NULL, 10) : 1, total, n > 2 ? strtoull(a[2], NULL, 10) : 1024);
+    data_source *d = data_new(a.seed, a.total, a.body_bytes, a.batch);
     struct floor f = {0};
     inf_store *store = NULL;
-    int rc = !d ? -1 : floor_only ? open_floor(&f, a[0]) : inf_store_open(&store, a[0], INF_STORE_CREATE);
-    double cpu = 0, wall = 0, worst = 0, body = 0;
-    uint64_t done = 0;
+    int rc = !d ? -1 : a.floor_only ? open_floor(&f, a.dir) : inf_store_open(&store, a.dir, INF_STORE_CREATE);
+    double body = 0;
+    struct spent all = {0}, said = {0};
     inf_store_put *rows;
     signal(SIGINT, on_signal);
     signal(SIGTERM, on_signal);
-    for (size_t count; rc == 0 && !ended && (count = data_next(d, &rows)) > 0; done += count) {
+    for (size_t count; rc == 0 && !ended && all.rows < a.stop && (count = data_next(d, &rows)) > 0;) {
         for (size_t i = 0; i < count; i++)
             body += (double)rows[i].body_length;
-        double c = process_cpu(), w = data_clock();
-        rc = floor_only ? put_floor(&f, rows, count) : inf_store_put_traces(store, rows, count);
-        double took = data_clock() - w;
-        cpu += process_cpu() - c;
-        wall += took;
-        worst = took > worst ? took : worst;
-        if (!floor_only && rc == 0 && done % 4000 == 0 && done <= 100000)
-            rc = inf_store_train(store) < 0 ? -1 : 0; /* as who keeps house would; not counted */
-        if (done % 500000 == 0 && done > 0)
-            fprintf(stderr, "%" PRIu64 " traces, %.1f us of processor each so far\n", done, cpu / (double)done * 1e6);
+        rc = store_batch(&a, &f, store, rows, count, &all);
+        say_progress(a.dir, &all, &said);
     }
     if (rc < 0) {
         fprintf(stderr, "failed: %d %s\n", rc, store ? inf_store_message(store) : f.db ? sqlite3_errmsg(f.db) : "");
@@ -124,11 +184,11 @@ int main(int argc, char **argv)
     inf_store_close(store);
     sqlite3_finalize(f.insert);
     sqlite3_close(f.db);
-    double t = (double)done;
+    double t = (double)all.rows;
     printf("%s %" PRIu64 " traces of %.0f bytes: %.1f us of processor each = %.0f/s of one core; %.0f/s by the clock; "
            "slowest transaction %.0f ms; %.0f bytes each on disk\n",
-           floor_only ? "floor:" : "store:", done, body / t, cpu / t * 1e6, t / cpu, t / wall, worst * 1e3,
-           (double)bytes_in(a[0]) / t);
+           a.floor_only ? "floor:" : "store:", all.rows, body / t, all.cpu / t * 1e6, t / all.cpu, t / all.wall,
+           all.worst * 1e3, (double)bytes_in(a.dir) / t);
     data_free(d);
     return 0;
 }
