@@ -17,7 +17,8 @@
 #include "ingest/drain.h"
 #include "ingest/record.h"
 
-enum { BATCH_ROWS = 1000, BATCH_BYTES = 16 * 1024 * 1024, NICE = 5 };
+/* A batch is what has come meanwhile, so a long one is only made of a backlog: a trace then costs a third less. */
+enum { BATCH_ROWS = 4000, BATCH_BYTES = 16 * 1024 * 1024, NICE = 5 };
 enum { SMALL_ROWS = 250 }; /* of a batch while it must share a processor: it holds that for a short time only */
 enum { REST_FACTOR = 24 };
 #define REST_MAX_NS 1000000000ull

@@ -125,6 +125,8 @@ struct inf_store {
     inf_search_tokenizer *tokenizer; /* made when first needed */
     inf_bound bound;                 /* of the list that is being read */
     struct inf_tally *tally;         /* made when first needed */
+    int64_t uncounted;               /* sqlite_row.c */
+    bool uncounted_known;
     bool read_only;
     atomic_bool hurried;
     int busy_ms;       /* how long others' locks are waited for */

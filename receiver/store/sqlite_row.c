@@ -149,16 +149,23 @@ static int delete_rows(inf_store *store, uint64_t sequence)
     return 0;
 }
 
-/* Up to this sequence number traces were stored before there were words and sums: none of theirs is to be taken out. */
+/* Up to this sequence number traces were stored before there were words and sums: none of theirs is to be taken out. It
+ * was written by a step of the schema and stays as it is. */
 static int uncounted(inf_store *store, int64_t *sequence)
 {
-    sqlite3_stmt *s = inf_sqlite_statement(store, INF_STMT_UNCOUNTED);
-    if (!s)
-        return INF_EIO;
-    int step = sqlite3_step(s);
-    *sequence = step == SQLITE_ROW ? sqlite3_column_int64(s, 0) : 0;
-    sqlite3_reset(s);
-    return step == SQLITE_ROW || step == SQLITE_DONE ? 0 : inf_sqlite_error(store, step);
+    if (!store->uncounted_known) {
+        sqlite3_stmt *s = inf_sqlite_statement(store, INF_STMT_UNCOUNTED);
+        if (!s)
+            return INF_EIO;
+        int step = sqlite3_step(s);
+        store->uncounted = step == SQLITE_ROW ? sqlite3_column_int64(s, 0) : 0;
+        sqlite3_reset(s);
+        if (step != SQLITE_ROW && step != SQLITE_DONE)
+            return inf_sqlite_error(store, step);
+        store->uncounted_known = true;
+    }
+    *sequence = store->uncounted;
+    return 0;
 }
 
 int inf_sqlite_row_remove(inf_store *store, uint64_t sequence, bool forget)

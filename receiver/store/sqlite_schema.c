@@ -126,6 +126,13 @@ static const char *const migrations[] = {
     "ALTER TABLE tokens ADD COLUMN role INTEGER NOT NULL DEFAULT 3;"
     "ALTER TABLE tokens ADD COLUMN agent_id BLOB;"
     "ALTER TABLE tokens ADD COLUMN key_id BLOB;",
+
+    /* The words of a whole transaction become one segment of their index: with the limit of 1 MB that there was, they
+     * became several, and merging those cost as much again. Merging begins at sixteen of a size and goes along with
+     * what is written; only where it does not keep up, at 64, it is done at once. */
+    "INSERT INTO words(words, rank) VALUES('hashsize', 67108864);"
+    "INSERT INTO words(words, rank) VALUES('automerge', 16);"
+    "INSERT INTO words(words, rank) VALUES('crisismerge', 64);",
 };
 
 enum { NEWEST = sizeof migrations / sizeof migrations[0] };

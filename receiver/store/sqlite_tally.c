@@ -375,7 +375,7 @@ static void bind_rollup_key(sqlite3_stmt *s, const struct rollup_key *key, int s
 {
     sqlite3_bind_int64(s, 1, key->width);
     sqlite3_bind_int64(s, 2, key->bucket);
-    sqlite3_bind_blob(s, 3, key->agent_id, 16, SQLITE_TRANSIENT);
+    sqlite3_bind_blob(s, 3, key->agent_id, 16, SQLITE_STATIC);
     sqlite3_bind_int64(s, 4, key->name);
     sqlite3_bind_int64(s, 5, key->model);
     sqlite3_bind_int64(s, series, key->series);

@@ -1,19 +1,21 @@
 /* The tokenizer of the index of words: unicode61's words (SQLite's own, without accents), each of them once a trace.
  * The index keeps no positions, so a repeated word would only cost time; and text of ASCII alone, which most is, needs
  * no tables of Unicode. */
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "store/sqlite.h"
 
 enum { SLOTS = 8192, WORD_MAX = 256 };
+#define STAMP_MASK UINT64_C(0xffffff)
 
 typedef struct words {
     fts5_tokenizer unicode;
     Fts5Tokenizer *tokenizer; /* of unicode61 */
-    /* The words of this text that were given out, by their hash: a slot counts when its stamp is the text's. */
+    /* The words of this text that were given out: the upper bits of their hash, whose lower ones find the slot. It
+     * counts when its own lower bits are the text's stamp. */
     uint64_t seen[SLOTS];
-    uint32_t stamps[SLOTS];
     uint32_t stamp;
     uint32_t used;
 } words;
@@ -26,25 +28,33 @@ typedef struct passing {
     bool once; /* repeated words are left out */
 } passing;
 
-static uint64_t hash(const char *text, int length)
+static uint64_t mix(uint64_t h, uint64_t more)
 {
-    uint64_t h = UINT64_C(0x9e3779b97f4a7c15);
-    for (int i = 0; i < length; i++)
-        h = (h ^ (uint8_t)text[i]) * UINT64_C(0x100000001b3);
+    h = (h ^ more) * UINT64_C(0x9e3779b97f4a7c15);
     return h ^ h >> 32;
 }
 
-/* Whether the word comes for the first time. When the table is half full, every word counts as new: no harm is done. */
-static bool is_new(words *w, const char *text, int length)
+static uint64_t hash(const char *text, int length)
 {
-    uint64_t h = hash(text, length);
+    uint64_t h = 0;
+    for (int i = 0; i < length; i += 8) {
+        uint64_t eight = 0;
+        memcpy(&eight, text + i, length - i < 8 ? (size_t)(length - i) : 8);
+        h = mix(h, eight);
+    }
+    return h;
+}
+
+/* Whether the word comes for the first time. When the table is half full, every word counts as new: no harm is done. */
+static bool is_new(words *w, uint64_t h)
+{
+    uint64_t entry = (h & ~STAMP_MASK) | w->stamp;
     size_t at = h % SLOTS;
-    for (; w->stamps[at] == w->stamp; at = (at + 1) % SLOTS)
-        if (w->seen[at] == h)
+    for (; (w->seen[at] & STAMP_MASK) == w->stamp; at = (at + 1) % SLOTS)
+        if (w->seen[at] == entry)
             return false;
     if (w->used < SLOTS / 2) {
-        w->seen[at] = h;
-        w->stamps[at] = w->stamp;
+        w->seen[at] = entry;
         w->used++;
     }
     return true;
@@ -52,8 +62,8 @@ static bool is_new(words *w, const char *text, int length)
 
 static void next_text(words *w)
 {
-    if (++w->stamp == 0) {
-        memset(w->stamps, 0, sizeof w->stamps);
+    if (++w->stamp > STAMP_MASK) {
+        memset(w->seen, 0, sizeof w->seen);
         w->stamp = 1;
     }
     w->used = 0;
@@ -62,18 +72,10 @@ static void next_text(words *w)
 static int pass(void *context, int flags, const char *token, int length, int start, int end)
 {
     passing *p = context;
-    if (p->once && !is_new(p->words, token, length))
+    if (p->once && !is_new(p->words, hash(token, length)))
         return SQLITE_OK;
     return p->token(p->context, flags, token, length, start, end);
 }
-
-/* Small letters of letters and digits; 0 of all else in ASCII. */
-static const char folded[128] = {
-    ['0'] = '0', '1', '2', '3', '4',         '5', '6', '7', '8', '9', ['A'] = 'a', 'b', 'c', 'd', 'e', 'f',
-    'g',         'h', 'i', 'j', 'k',         'l', 'm', 'n', 'o', 'p', 'q',         'r', 's', 't', 'u', 'v',
-    'w',         'x', 'y', 'z', ['a'] = 'a', 'b', 'c', 'd', 'e', 'f', 'g',         'h', 'i', 'j', 'k', 'l',
-    'm',         'n', 'o', 'p', 'q',         'r', 's', 't', 'u', 'v', 'w',         'x', 'y', 'z',
-};
 
 static bool is_ascii(const char *text, int length)
 {
@@ -89,21 +91,69 @@ static bool is_ascii(const char *text, int length)
     return (all & UINT64_C(0x8080808080808080)) == 0;
 }
 
+/* Eight characters of ASCII, the first in the lowest byte. */
+static uint64_t load(const char *at, const char *end)
+{
+    uint64_t eight = 0;
+    if (end - at >= 8)
+        memcpy(&eight, at, 8);
+    else
+        memcpy(&eight, at, (size_t)(end - at));
+    return le64toh(eight);
+}
+
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* The upper bit of each byte that is between the two, of bytes below 128. */
+static uint64_t between(uint64_t eight, unsigned first, unsigned last)
+{
+    return (eight + EACH(0x80 - first)) & ~(eight + EACH(0x7f - last)) & EACH(0x80);
+}
+
+static bool is_separator(char c)
+{
+    unsigned small = (unsigned)c | 0x20;
+    return !(small - 'a' < 26 || (unsigned)c - '0' < 10);
+}
+
+/* The letters and digits at `at`, small, of a word of at most WORD_MAX bytes; its length. *h: their hash. */
+static int fold(const char *at, const char *end, char word[WORD_MAX + 8], uint64_t *h)
+{
+    int n = 0, count = 8;
+    for (*h = 0; count == 8 && n < WORD_MAX; n += count) {
+        uint64_t eight = load(at + n, end);
+        uint64_t letters = between(eight | EACH(0x20), 'a', 'z');
+        uint64_t others = ~(letters | between(eight, '0', '9')) & EACH(0x80);
+        eight |= letters >> 2;
+        if (others) {
+            count = __builtin_ctzll(others) / 8;
+            eight &= (UINT64_C(1) << 8 * count) - 1;
+        }
+        *h = mix(*h, eight);
+        eight = htole64(eight);
+        memcpy(word + n, &eight, 8);
+    }
+    return n;
+}
+
 static int tokenize_ascii(passing *p, const char *text, int length)
 {
-    char word[WORD_MAX];
-    for (int at = 0; at < length;) {
-        int n = 0, start;
-        char c;
-        while (at < length && !folded[(uint8_t)text[at]])
+    char word[WORD_MAX + 8];
+    const char *end = text + length;
+    for (const char *at = text; at < end;) {
+        if (is_separator(*at)) {
             at++;
-        start = at;
-        while (at < length && (c = folded[(uint8_t)text[at]])) {
-            if (n < WORD_MAX)
-                word[n++] = c;
-            at++;
+            continue;
         }
-        int rc = n > 0 ? pass(p, 0, word, n, start, at) : SQLITE_OK;
+        const char *start = at;
+        uint64_t h;
+        int n = fold(at, end, word, &h);
+        at += n;
+        while (n == WORD_MAX && at < end && !is_separator(*at))
+            at++;
+        if (p->once && !is_new(p->words, h))
+            continue;
+        int rc = p->token(p->context, 0, word, n, (int)(start - text), (int)(at - text));
         if (rc != SQLITE_OK)
             return rc == SQLITE_DONE ? SQLITE_OK : rc;
     }
