@@ -66,7 +66,10 @@ static int agent_create(int argc, char **argv)
     };
     const cli_syntax syntax = {
         .command = "infinium agent create",
-        .about = "Creates an agent and prints its id and secret. A receiver that is running knows it at once.",
+        .about = "Creates an agent and prints its id and secret.\n"
+                 "The secret is shown this once. A receiver that is running knows the agent at once. What is printed "
+                 "are lines for a shell (eval), which set INFINIUM_AGENT_ID, INFINIUM_AGENT_SECRET and, while a "
+                 "receiver runs, INFINIUM_BASE_URL.",
         .examples = "  infinium agent create \"Mail desk\"\n"
                     "  eval \"$(infinium agent create test)\"\n",
         CLI_OPTIONS(options),
@@ -123,9 +126,8 @@ static int agent_list(int argc, char **argv)
 {
     static const cli_list_command command = {
         .command = "infinium agent list",
-        .about = "Lists the agents, oldest first. When one was last seen is written down once a minute, the first time "
-                 "within\n"
-                 "two seconds.",
+        .about = "Lists the agents, oldest first.\n"
+                 "When one was last seen is written down once a minute, the first time within two seconds.",
         .examples = "  infinium agent list\n",
         .columns = columns,
         .column_count = CLI_COUNT(columns),
@@ -159,9 +161,9 @@ static int agent_rotate(int argc, char **argv)
 {
     static const cli_subject_command command = {
         .command = "infinium agent rotate",
-        .about =
-            "Gives an agent a new secret and prints it. The earlier one is good for a while more, so that programs\n"
-            "can be changed one after the other; with --overlap 0 every earlier secret is refused from now on.",
+        .about = "Gives an agent a new secret and prints it.\n"
+                 "The earlier one is good for a while more, so that programs can be changed one after the other; with "
+                 "--overlap 0 every earlier secret is refused from now on.",
         .examples = "  infinium agent rotate 6f9f1e0e-7c0b-4d53-9d0a-0d2a4f6f0c11\n"
                     "  infinium agent rotate 6f9f1e0e-7c0b-4d53-9d0a-0d2a4f6f0c11 --overlap 0\n",
         .wrong_id = WRONG_ID,
@@ -173,7 +175,8 @@ static int agent_revoke(int argc, char **argv)
 {
     static const cli_subject_command command = {
         .command = "infinium agent revoke",
-        .about = "Revokes an agent: from now on its requests are refused. Its traces stay.",
+        .about = "Revokes an agent: from now on its requests are refused.\n"
+                 "Its traces stay.",
         .examples = "  infinium agent revoke 6f9f1e0e-7c0b-4d53-9d0a-0d2a4f6f0c11\n",
         .noun = "agent",
         .wrong_id = WRONG_ID,
@@ -190,5 +193,13 @@ static const cli_action actions[] = {
 
 int cmd_agent(int argc, char **argv)
 {
-    return cli_dispatch("infinium agent", "Agents: who may send traces.", actions, CLI_COUNT(actions), argc, argv);
+    const cli_group group = {
+        .command = "infinium agent",
+        .about = "Agents: who may send traces.",
+        .examples = "  infinium agent create \"Mail desk\"\n"
+                    "  infinium agent list\n",
+        .actions = actions,
+        .count = CLI_COUNT(actions),
+    };
+    return cli_dispatch(&group, argc, argv);
 }

@@ -52,10 +52,9 @@ int cmd_backup(int argc, char **argv)
     const cli_option options[] = {CLI_DATA_OPTION(&data)};
     const cli_syntax syntax = {
         .command = "infinium backup",
-        .about =
-            "Copies the store, as it is at this moment, into the new FILE, while the receiver takes traces and\n"
-            "shows them. To restore it: stop the receiver, move DIR/infinium.db, -wal and -shm away, copy FILE to\n"
-            "DIR/infinium.db, start the receiver.",
+        .about = "Copies the store, as it is at this moment, into the new FILE.\n"
+                 "The receiver goes on meanwhile. To restore it: stop the receiver, move DIR/infinium.db, -wal and "
+                 "-shm away, copy FILE to DIR/infinium.db, start the receiver.",
         .examples = "  infinium backup /backup/infinium-$(date +%F).db\n",
         CLI_OPTIONS(options),
         CLI_ONE("FILE"),

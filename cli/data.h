@@ -10,7 +10,8 @@
 /* For tables of options. */
 #define CLI_DATA_OPTION(value)                                                                                         \
     {                                                                                                                  \
-        "--data", CLI_TEXT, value, "DIR", "the receiver's data directory (default: ~/.local/state/infinium/data)",     \
+        "--data", CLI_TEXT, value, "DIR",                                                                              \
+            "the receiver's data directory (default: $XDG_STATE_HOME/infinium/data or ~/.local/state/infinium/data)",  \
             "INFINIUM_DATA"                                                                                            \
     }
 

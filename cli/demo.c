@@ -247,11 +247,10 @@ int cmd_demo(int argc, char **argv)
     const cli_syntax syntax = {
         .command = "infinium demo",
         .arguments = "[-- COMMAND ...]",
-        .about =
-            "Starts a receiver, creates an agent and runs COMMAND with INFINIUM_AGENT_ID, INFINIUM_AGENT_SECRET and\n"
-            "INFINIUM_BASE_URL set; without a COMMAND it sends a few samples. Prints the traces as they arrive, then "
-            "a\n"
-            "link to the page. In a terminal it goes on serving until Ctrl-C.",
+        .about = "Shows receiver, page and traces in one go.\n"
+                 "Starts a receiver, creates an agent and runs COMMAND with INFINIUM_AGENT_ID, INFINIUM_AGENT_SECRET "
+                 "and INFINIUM_BASE_URL set; without a COMMAND it sends a few samples. Prints the traces as they "
+                 "arrive, then a link to the page. In a terminal it goes on serving until Ctrl-C.",
         .examples = "  infinium demo\n"
                     "  infinium demo --data ./traces -- python my_agent.py\n",
         CLI_OPTIONS(options),

@@ -58,7 +58,7 @@ int cmd_doctor(int argc, char **argv)
     const cli_syntax syntax = {
         .command = "infinium doctor",
         .about = "Checks a receiver's data directory: who may read it, room on the disk, the journal, the store.\n"
-                 "The exit code is 0 when nothing is wrong, or everything was repaired.",
+                 "The exit code is 0 when nothing is wrong, or everything was repaired, and else 1.",
         .examples = "  infinium doctor\n"
                     "  infinium doctor --data /var/lib/infinium --repair\n",
         CLI_OPTIONS(options),

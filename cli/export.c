@@ -116,17 +116,16 @@ int cmd_export(int argc, char **argv)
     cli_filter chosen = {0};
     const cli_option options[] = {
         CLI_DATA_OPTION(&data),
-        {"--format", CLI_TEXT, &format, "FORMAT", "ndjson (all of a trace) or csv (a row a trace, for spreadsheets)",
-         NULL},
-        {"--output", CLI_TEXT, &output, "FILE", "write here, not to standard output", NULL},
+        {"--format", CLI_TEXT, &format, "FORMAT",
+         "ndjson (all of a trace, the default) or csv (a row a trace, for spreadsheets)", NULL},
+        {"--output", CLI_TEXT, &output, "FILE", "write here (default: standard output)", NULL},
         {"-o", CLI_TEXT, &output, "FILE", "the same", NULL},
         CLI_FILTER_OPTIONS(&chosen),
     };
     const cli_syntax syntax = {
         .command = "infinium export",
-        .about =
-            "Writes traces, newest first: as NDJSON, which `infinium import` takes back, or as CSV. A receiver may be\n"
-            "running on the directory or not.",
+        .about = "Writes traces, newest first, as NDJSON or CSV.\n"
+                 "`infinium import` takes NDJSON back. A receiver may be running on the directory or not.",
         .examples = "  infinium export -o traces.ndjson\n"
                     "  infinium export --format csv --from 2026-11-01T00:00:00Z -o november.csv\n"
                     "  infinium export --status error | zstd > errors.ndjson.zst\n"

@@ -130,9 +130,9 @@ int cmd_import(int argc, char **argv)
     };
     const cli_syntax syntax = {
         .command = "infinium import",
-        .about =
-            "Takes back the NDJSON that `infinium export` wrote; - reads standard input. What is there already is\n"
-            "left, so importing twice does no harm. A receiver may be running on the directory or not.",
+        .about = "Takes back the NDJSON that `infinium export` wrote.\n"
+                 "FILE - is standard input. What is there already is left, so importing twice does no harm. A receiver "
+                 "may be running on the directory or not.",
         .examples = "  infinium import traces.ndjson\n"
                     "  zstd -dc traces.ndjson.zst | infinium import - --data /srv/infinium\n",
         CLI_OPTIONS(options),

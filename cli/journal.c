@@ -22,7 +22,8 @@
 #define FLUSH_S 30
 #define JOURNAL_OPTION(value)                                                                                          \
     {                                                                                                                  \
-        "--journal", CLI_TEXT, value, "DIR", "the journal (default: ~/.local/state/infinium/journal)",                 \
+        "--journal", CLI_TEXT, value, "DIR",                                                                           \
+            "the journal (default: $XDG_STATE_HOME/infinium/journal or ~/.local/state/infinium/journal)",              \
             "INFINIUM_JOURNAL_DIR"                                                                                     \
     }
 #define PATH_SIZE (CLI_PATH_SIZE + 2 * (NAME_MAX + 1))
@@ -170,9 +171,9 @@ static int journal_status(int argc, char **argv)
     };
     const cli_syntax syntax = {
         .command = "infinium journal status",
-        .about =
-            "Shows, for each agent, how many programs write a journal now (running), how many have ended and left\n"
-            "something undelivered (left), and how many traces a receiver refused for good (set aside).",
+        .about = "Shows what is in the journal, for each agent.\n"
+                 "That is: how many programs write a journal now (running), how many have ended and left something "
+                 "undelivered (left), and how many traces a receiver refused for good (set aside).",
         .examples = "  infinium journal status\n",
         CLI_OPTIONS(options),
     };
@@ -193,14 +194,14 @@ static int journal_flush(int argc, char **argv)
     const cli_option options[] = {
         JOURNAL_OPTION(&client_options.journal_dir),
         {"--agent-id", CLI_TEXT, &client_options.agent_id, "UUID", "whose traces", "INFINIUM_AGENT_ID"},
-        {"--base-url", CLI_TEXT, &client_options.base_url, "URL", "where to send them", "INFINIUM_BASE_URL"},
+        {"--base-url", CLI_TEXT, &client_options.base_url, "URL",
+         "where to send them (default: https://platform.i42m.ai/api/v1, as of every client)", "INFINIUM_BASE_URL"},
         {"--timeout", CLI_INT, &seconds, "SECONDS", "at most so long (default: 30)", NULL},
     };
     const cli_syntax syntax = {
         .command = "infinium journal flush",
-        .about = "Delivers what programs of one agent have left, as the agent's next program would. The secret is read "
-                 "from\n"
-                 "INFINIUM_AGENT_SECRET, so that it is not seen in a list of processes.",
+        .about = "Delivers what programs of one agent have left, as the agent's next program would.\n"
+                 "The secret is read from INFINIUM_AGENT_SECRET, so that it is not seen in a list of processes.",
         .examples = "  infinium journal flush --timeout 5\n",
         CLI_OPTIONS(options),
     };
@@ -234,6 +235,13 @@ static const cli_action actions[] = {
 
 int cmd_journal(int argc, char **argv)
 {
-    return cli_dispatch("infinium journal", "The journal: what traced programs have written on this machine.", actions,
-                        CLI_COUNT(actions), argc, argv);
+    const cli_group group = {
+        .command = "infinium journal",
+        .about = "The journal: what traced programs have written on this machine.",
+        .examples = "  infinium journal status\n"
+                    "  infinium journal flush --timeout 5\n",
+        .actions = actions,
+        .count = CLI_COUNT(actions),
+    };
+    return cli_dispatch(&group, argc, argv);
 }

@@ -142,9 +142,9 @@ static int key_list(int argc, char **argv)
 {
     static const cli_list_command command = {
         .command = "infinium key list",
-        .about = "Lists the keys, oldest first; a rotated agent's earlier secrets (role ingest) among them. When one "
-                 "was last\n"
-                 "used is written down once a minute, the first time within two seconds.",
+        .about = "Lists the keys, oldest first.\n"
+                 "A rotated agent's earlier secrets (role ingest) are among them. When one was last used is written "
+                 "down once a minute, the first time within two seconds.",
         .examples = "  infinium key list\n",
         .columns = columns,
         .column_count = CLI_COUNT(columns),
@@ -176,8 +176,8 @@ static int key_rotate(int argc, char **argv)
 {
     static const cli_subject_command command = {
         .command = "infinium key rotate",
-        .about =
-            "Makes a new key that may do what the old one may, and prints it. The old one is good for a while more.",
+        .about = "Makes a new key that may do what the old one may, and prints it.\n"
+                 "The old one is good for a while more.",
         .examples = "  infinium key rotate 0d8f6a3e-2b7c-4f6e-9c57-6f2f4f0f2a10 --overlap 3600\n",
         .wrong_id = WRONG_ID,
     };
@@ -205,6 +205,13 @@ static const cli_action actions[] = {
 
 int cmd_key(int argc, char **argv)
 {
-    return cli_dispatch("infinium key", "Keys: who may read traces, and who may administer.", actions,
-                        CLI_COUNT(actions), argc, argv);
+    const cli_group group = {
+        .command = "infinium key",
+        .about = "Keys: who may read traces, and who may administer.",
+        .examples = "  infinium key create dashboard\n"
+                    "  infinium key list\n",
+        .actions = actions,
+        .count = CLI_COUNT(actions),
+    };
+    return cli_dispatch(&group, argc, argv);
 }

@@ -91,7 +91,8 @@ int cmd_ls(int argc, char **argv)
     };
     const cli_syntax syntax = {
         .command = "infinium ls",
-        .about = "Lists traces, newest first. A receiver may be running on the directory or not.",
+        .about = "Lists traces, newest first.\n"
+                 "A receiver may be running on the directory or not.",
         .examples = "  infinium ls --status error\n"
                     "  infinium ls --name \"Email Classifier\" --limit 5\n"
                     "  infinium ls --search \"connection refused\" --from 2026-11-23T08:00:00Z\n"

@@ -47,6 +47,14 @@ int main(int argc, char **argv)
     open_standard(STDIN_FILENO, O_WRONLY);
     open_standard(STDOUT_FILENO, O_RDONLY);
     open_standard(STDERR_FILENO, O_RDWR);
-    return cli_output_end(
-        cli_dispatch("infinium", "Infinium: tracing for AI agents.", commands, CLI_COUNT(commands), argc, argv));
+    const cli_group group = {
+        .command = "infinium",
+        .about = "Infinium: tracing for AI agents.",
+        .examples = "  infinium demo\n"
+                    "  eval \"$(infinium agent create 'Mail desk')\"\n"
+                    "  infinium ls --status error\n",
+        .actions = commands,
+        .count = CLI_COUNT(commands),
+    };
+    return cli_output_end(cli_dispatch(&group, argc, argv));
 }

@@ -37,12 +37,12 @@ int cli_usage_error(const char *command, const char *format, ...)
     return CLI_WRONG_USAGE;
 }
 
-/* Words of `text` from column `at` on, further lines indented to where the first began. */
+/* Words of `text`, up to its line end, from column `at` on, further lines indented to where the first began. */
 static void print_wrapped(const char *text, int at)
 {
     int column = at;
-    for (bool first = true; *text; first = false) {
-        int n = (int)strcspn(text, " ");
+    for (bool first = true; *text && *text != '\n'; first = false) {
+        int n = (int)strcspn(text, " \n");
         if (!first && column + 1 + n > HELP_COLUMNS) {
             printf("\n%*s", at, "");
             column = at;
@@ -69,17 +69,34 @@ static void print_option(const char *name, const char *placeholder, const char *
     putchar('\n');
 }
 
+static void print_about(const char *about)
+{
+    for (const char *line = about; line; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        print_wrapped(line, 0);
+        putchar('\n');
+    }
+}
+
+static void print_end(const char *examples)
+{
+    printf("\nexit codes: %d done, %d it could not be done, %d wrong option or argument\n", CLI_DONE, CLI_FAILED,
+           CLI_WRONG_USAGE);
+    if (examples)
+        printf("\nexamples:\n%s", examples);
+}
+
 void cli_help(const cli_syntax *syntax)
 {
-    printf("%s\n\nusage: %s%s%s%s\n\noptions:\n", syntax->about, syntax->command, syntax->arguments ? " " : "",
+    print_about(syntax->about);
+    printf("\nusage: %s%s%s%s\n\noptions:\n", syntax->command, syntax->arguments ? " " : "",
            syntax->arguments ? syntax->arguments : "", syntax->option_count ? " [options]" : "");
     for (size_t i = 0; i < syntax->option_count; i++) {
         const cli_option *o = &syntax->options[i];
         print_option(o->name, o->placeholder, o->help, o->environment);
     }
     print_option("--help", NULL, "show this", NULL);
-    if (syntax->examples)
-        printf("\nexamples:\n%s", syntax->examples);
+    print_end(syntax->examples);
 }
 
 static int set_value(const cli_syntax *syntax, const cli_option *option, const char *source, const char *text)
@@ -188,31 +205,38 @@ int cli_parse(const cli_syntax *syntax, int argc, char **argv, cli_arguments *ou
     return code;
 }
 
-static void print_actions(const char *command, const char *about, const cli_action *actions, size_t count)
+static void print_actions(const cli_group *group)
 {
-    printf("%s\n\nusage: %s COMMAND [options]\n\ncommands:\n", about, command);
-    for (size_t i = 0; i < count; i++)
-        printf("  %-10s %s\n", actions[i].name, actions[i].summary);
-    printf("\n`%s COMMAND --help` shows a command's options and examples.\n", command);
+    printf("%s\n\nusage: %s COMMAND [options]\n\ncommands:\n", group->about, group->command);
+    for (size_t i = 0; i < group->count; i++)
+        printf("  %-10s %s\n", group->actions[i].name, group->actions[i].summary);
+    printf("\n`%s COMMAND --help` shows a command's options and examples.\n", group->command);
+    print_end(group->examples);
 }
 
-int cli_dispatch(const char *command, const char *about, const cli_action *actions, size_t count, int argc, char **argv)
+static int unknown_command(const cli_group *group, const char *given)
 {
     const char *names[MAX_ACTIONS];
+    size_t known = group->count < MAX_ACTIONS ? group->count : MAX_ACTIONS;
+    for (size_t i = 0; i < known; i++)
+        names[i] = group->actions[i].name;
+    const char *nearest = inf_nearest(given, names, known);
+    if (nearest)
+        return cli_usage_error(group->command, "unknown command '%s'; did you mean '%s %s'?", given, group->command,
+                               nearest);
+    return cli_usage_error(group->command, "unknown command '%s'", given);
+}
+
+int cli_dispatch(const cli_group *group, int argc, char **argv)
+{
     bool help =
         argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0);
     if (argc < 2 || help) {
-        print_actions(command, about, actions, count);
+        print_actions(group);
         return help ? CLI_DONE : CLI_WRONG_USAGE;
     }
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(argv[1], actions[i].name) == 0)
-            return actions[i].run(argc - 1, argv + 1);
-    size_t known = count < MAX_ACTIONS ? count : MAX_ACTIONS;
-    for (size_t i = 0; i < known; i++)
-        names[i] = actions[i].name;
-    const char *nearest = inf_nearest(argv[1], names, known);
-    if (nearest)
-        return cli_usage_error(command, "unknown command '%s'; did you mean '%s %s'?", argv[1], command, nearest);
-    return cli_usage_error(command, "unknown command '%s'", argv[1]);
+    for (size_t i = 0; i < group->count; i++)
+        if (strcmp(argv[1], group->actions[i].name) == 0)
+            return group->actions[i].run(argc - 1, argv + 1);
+    return unknown_command(group, argv[1]);
 }

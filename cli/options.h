@@ -42,7 +42,7 @@ typedef struct cli_option {
 typedef struct cli_syntax {
     const char *command;   /* "infinium ls" */
     const char *arguments; /* "ID"; NULL: it takes none */
-    const char *about;     /* one or a few lines */
+    const char *about;     /* what it is for, in one line; what else is to be said, as lines of any length */
     const char *examples;  /* lines, each with its line end */
     const cli_option *options;
     size_t option_count;
@@ -75,10 +75,16 @@ typedef struct cli_action {
     int (*run)(int argc, char **argv); /* argv[0] is the action's own name */
 } cli_action;
 
-/* Runs the action that argv[1] names; otherwise shows what there is. `command` is "infinium agent", `about` one line.
- */
-int cli_dispatch(const char *command, const char *about, const cli_action *actions, size_t count, int argc,
-                 char **argv);
+typedef struct cli_group {
+    const char *command;  /* "infinium agent" */
+    const char *about;    /* one line */
+    const char *examples; /* lines, each with its line end */
+    const cli_action *actions;
+    size_t count;
+} cli_group;
+
+/* Runs the action that argv[1] names; otherwise shows what there is. */
+int cli_dispatch(const cli_group *group, int argc, char **argv);
 
 #define CLI_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -166,7 +166,8 @@ static int prompt_rotate(int argc, char **argv)
 {
     static const cli_subject_command command = {
         .command = "infinium prompt rotate",
-        .about = "Makes a new key for a prompt and prints it. The old ones are good for a while more.",
+        .about = "Makes a new key for a prompt and prints it.\n"
+                 "The old ones are good for a while more.",
         .examples = "  infinium prompt rotate 0d8f6a3e-2b7c-4f6e-9c57-6f2f4f0f2a10 --overlap 0\n",
         .wrong_id = WRONG_ID,
     };
@@ -272,6 +273,13 @@ static const cli_action actions[] = {
 
 int cmd_prompt(int argc, char **argv)
 {
-    return cli_dispatch("infinium prompt", "Prompts: texts with versions, which programs fetch with a key.", actions,
-                        CLI_COUNT(actions), argc, argv);
+    const cli_group group = {
+        .command = "infinium prompt",
+        .about = "Prompts: texts with versions, which programs fetch with a key.",
+        .examples = "  infinium prompt create Greeting --file greeting.txt\n"
+                    "  infinium prompt list\n",
+        .actions = actions,
+        .count = CLI_COUNT(actions),
+    };
+    return cli_dispatch(&group, argc, argv);
 }

@@ -57,9 +57,9 @@ int cmd_reload(int argc, char **argv)
     const cli_option options[] = {CLI_DATA_OPTION(&data)};
     const cli_syntax syntax = {
         .command = "infinium reload",
-        .about =
-            "Has the receiver of DIR read its settings, its certificate and its file of prices again (SIGHUP), and\n"
-            "says what it took over, what waits for the next start, or why it changed nothing.",
+        .about = "Has the receiver of DIR read its settings, its certificate and its file of prices again.\n"
+                 "Says what it took over, what waits for the next start, or why it changed nothing. SIGHUP to the "
+                 "receiver does the same, and the log says it.",
         .examples = "  infinium reload\n"
                     "  infinium reload --data /var/lib/infinium\n",
         CLI_OPTIONS(options),

@@ -91,7 +91,7 @@ int cmd_serve(int argc, char **argv)
     const cli_syntax syntax = {
         .command = "infinium serve",
         .about = "Runs the receiver: takes traces from agents, keeps them in DIR, shows them on a page.\n"
-                 "Prints `listening on http://HOST:PORT` and a link that logs a browser in. SIGTERM ends it cleanly,\n"
+                 "Prints `listening on http://HOST:PORT` and a link that logs a browser in. SIGTERM ends it cleanly, "
                  "SIGHUP has it read its settings again.",
         .examples = "  infinium serve\n"
                     "  infinium serve --data ./traces --listen 127.0.0.1:0\n"

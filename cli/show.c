@@ -249,7 +249,8 @@ int cmd_show(int argc, char **argv)
     };
     const cli_syntax syntax = {
         .command = "infinium show",
-        .about = "Shows one trace. ID is 32 hexadecimal digits, a UUID, or the beginning of one.",
+        .about = "Shows one trace.\n"
+                 "ID is 32 hexadecimal digits, a UUID, or the beginning of one, 4 digits or more.",
         .examples = "  infinium show 1f3a\n"
                     "  infinium show 1f3a09bd12c84c5e9f0a6b1d2c3e4f50 --json | jq .steps\n",
         CLI_OPTIONS(options),

@@ -146,9 +146,9 @@ int cmd_stats(int argc, char **argv)
     };
     const cli_syntax syntax = {
         .command = "infinium stats",
-        .about =
-            "Shows how many traces there were, how many failed, how long they took (percentiles), and what they used.\n"
-            "Quick however many there are: it reads sums by the minute, not the traces.",
+        .about = "Shows how many traces there were, how many failed, how long they took, and what they used.\n"
+                 "Durations as percentiles. Quick however many traces there are: it reads sums by the minute, not the "
+                 "traces.",
         .examples = "  infinium stats\n"
                     "  infinium stats --by model --from 2026-11-01T00:00:00Z\n"
                     "  infinium stats --by time --interval 60 --name \"Email Classifier\"\n"

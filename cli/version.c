@@ -13,6 +13,8 @@ int cmd_version(int argc, char **argv)
     const cli_syntax syntax = {
         .command = "infinium version",
         .about = "Prints the version.",
+        .examples = "  infinium version\n"
+                    "  infinium version --json | jq -r .version\n",
         CLI_OPTIONS(options),
     };
     cli_arguments arguments;
