@@ -373,7 +373,8 @@ static int take_answer(inf_judge *j, const struct asked *a, const inf_judge_repl
                                                              answer->completion_tokens, answer->cached_tokens)
                                                      : -1,
                                .latency_ns = r->latency_ns};
-    int rc = spend(j, 0, told ? judgement.cost_nano_usd : guess(j, a->body.length));
+    /* Numbers past all bounds have no price either: they are not taken for nothing. */
+    int rc = spend(j, 0, judgement.cost_nano_usd >= 0 ? judgement.cost_nano_usd : guess(j, a->body.length));
     int recorded = record(j, &judgement, &a->wish);
     if (a->bare)
         j->bare_good = true;
@@ -421,7 +422,6 @@ static int take_refusal(inf_judge *j, const struct asked *a, const inf_judge_rep
     }
     if (a->bare && !j->bare_good)
         j->bare = false; /* that was not it */
-    count(&j->counts.calls_failed, 1);
     answers(j);
     return record_failure(j, a, why, r->latency_ns);
 }
@@ -608,6 +608,7 @@ void inf_judge_stop(inf_judge *j)
     atomic_store(&j->stopping, true);
     const uint64_t one = 1;
     (void)!inf_os.write(j->wake, &one, sizeof one);
+    inf_store_hurry(j->store); /* what it cannot write down, the next start will ask for again */
     pthread_join(j->thread, NULL);
     free_judge(j);
 }

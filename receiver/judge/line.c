@@ -74,7 +74,7 @@ void inf_judge_line_close(inf_judge_line *line)
         inf_http_answer_free(&c->answer);
     }
     line->curl->multi_cleanup(line->multi);
-    memset(line->authorization, 0, sizeof line->authorization);
+    explicit_bzero(line->authorization, sizeof line->authorization); /* a memset() before free() may be left out */
     free(line);
 }
 

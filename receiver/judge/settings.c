@@ -16,6 +16,7 @@
 
 #define CENT_NANO INT64_C(10000000)
 #define LAST_STEP "/chat/completions"
+enum { SHOWN_OF_KEY = 4 /* its first bytes that are no secret (many begin alike), less one */ };
 
 struct message {
     char *text;
@@ -214,4 +215,11 @@ void inf_judge_hide_key(const inf_judge_settings *s, char *text)
         return;
     for (char *at = text; (at = strstr(at, s->key)); at += length)
         memset(at, '*', length);
+    /* A text that was cut may end in the middle of it. */
+    size_t end = strlen(text);
+    for (size_t n = length - 1 < end ? length - 1 : end; n >= SHOWN_OF_KEY; n--)
+        if (memcmp(text + end - n, s->key, n) == 0) {
+            memset(text + end - n, '*', n);
+            return;
+        }
 }

@@ -32,7 +32,7 @@ int inf_judge_settings_read(inf_judge_settings *out, const inf_serve_options *op
 /* Is this trace to be judged? Its share is drawn from its id, so that asking twice gives one answer. */
 bool inf_judge_wants(const inf_judge_settings *settings, const inf_summary *trace);
 
-/* Replaces the key, wherever it is in `text`, by stars. */
+/* Replaces the key, wherever it is in `text`, by stars; also its beginning, where the text ends in it. */
 void inf_judge_hide_key(const inf_judge_settings *settings, char *text);
 
 #endif

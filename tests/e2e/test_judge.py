@@ -599,6 +599,50 @@ def test_the_key_is_nowhere(tmp_path):
                 assert KEY.encode() not in file.read(), name
 
 
+def test_a_long_key_is_not_shown_in_part(tmp_path):
+    """An API's message is cut, perhaps in the middle of the key that it repeats."""
+    key = "eyJ" + "".join(f"{i:04x}" for i in range(400))
+    with (
+        Chat(lambda number, _body: [Echo(413), Echo(200), Echo(401)][min(number, 2)]) as chat,
+        Judged(tmp_path, chat, "--log-level", "debug", key=key) as j,
+    ):
+        refused, model = (j.done(j.post(name="n")) for _ in range(2))
+        assert re.search(r"Bearer \*{100,}$", refused["error"]), refused
+        assert re.search(r"Bearer \*{100,}$", model["model"]), model
+        assert j.state()["calls_failed"] == 1  # each is counted once
+        j.post(name="n")
+        wait_for("the refusal", lambda: j.state()["state"] == "refused")
+        j.stop()
+        part = key[:12]
+        assert any("Bearer ****" in line for line in j.errors), j.errors
+        assert part not in "\n".join(j.errors + j.receiver.output)
+        for name in ("infinium.db", "infinium.db-wal"):
+            file = j.receiver.data / name
+            assert not file.exists() or part.encode() not in file.read_bytes()
+
+
+def test_numbers_past_all_bounds_are_not_for_nothing(tmp_path):
+    usage = {"prompt_tokens": 2**63 - 1, "completion_tokens": 2**63 - 1}
+    answer = json.dumps({**json.loads(completion(json.dumps(PASS), usage=None)), "usage": usage})
+    with Chat(Whole(answer)) as chat, judge(tmp_path, chat) as j:
+        assert j.done(j.post(name="n"))["cost_usd"] is None
+        wait_for("the guess", lambda: j.state()["today"]["cost_usd"] > 0)
+
+
+def test_an_end_does_not_wait_for_a_lock(tmp_path):
+    with Chat(PASS) as chat, judge(tmp_path, chat) as j:
+        j.done(j.post(name="n"))
+        j.post(name="n")
+        database = sqlite3.connect(j.receiver.data / "infinium.db", isolation_level=None)
+        wait_for("the trace", lambda: database.execute("SELECT count(*) FROM traces").fetchone()[0] == 2)
+        database.execute("BEGIN IMMEDIATE")  # the judge wants to write now, and waits
+        time.sleep(1)
+        began = time.monotonic()
+        assert j.stop() == 0
+        assert time.monotonic() - began < 5
+        database.close()
+
+
 def test_a_key_by_environment(tmp_path, monkeypatch):
     monkeypatch.setattr(conftest, "clean_environment", lambda **more: clean_environment(INFINIUM_JUDGE_KEY=KEY, **more))
     with Chat(PASS) as chat:

@@ -224,6 +224,19 @@ static void the_key_is_hidden(void **state)
     s.key[0] = 0;
     inf_judge_hide_key(&s, text);
     assert_string_equal(text, "x****** ab ***x");
+    s = (inf_judge_settings){.key = "sk-123456789"};
+    static const char *const cut[][2] = {{"it was sk-12345678", "it was ***********"},
+                                         {"sk-1", "****"},
+                                         {"sk-123456789sk-12345", "********************"},
+                                         {"sk-12345678 it was", "sk-12345678 it was"}, /* another key */
+                                         {"a sk-", "a sk-"},
+                                         {"", ""}};
+    for (size_t i = 0; i < sizeof cut / sizeof cut[0]; i++) {
+        char ends[40];
+        snprintf(ends, sizeof ends, "%s", cut[i][0]);
+        inf_judge_hide_key(&s, ends);
+        assert_string_equal(ends, cut[i][1]);
+    }
 }
 
 /* ---- questions ---- */
