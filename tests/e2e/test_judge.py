@@ -452,7 +452,7 @@ def test_a_full_queue_is_counted(tmp_path):
     with Chat(HANG) as chat, judge(tmp_path, chat, "--judge-queue", 3) as j:
         traces = [j.post(name="n") for _ in range(10)]
         wait_for("all were looked at", lambda: j.state()["passed_over"]["queue_full"] == 7)
-        assert j.state()["waiting"] == 3
+        wait_for("the others wait", lambda: j.state()["waiting"] == 3)  # counted on the judge's next turn
         assert j.metric('judge_passed_over_total{reason="queue_full"}') == 7
         assert [j.judgement(t) for t in traces].count(None) == 7
         j.stop()
