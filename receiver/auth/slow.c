@@ -82,9 +82,9 @@ static struct guess *guess_of(inf_slow *slow, uint64_t key, uint64_t now)
 static void note(inf_slow *slow, uint64_t key, enum inf_key_answer answer, bool hashed)
 {
     struct guess *g = slot(slow, key);
-    g->waiting -= g->waiting > 0;
     if (g->key != key)
-        return;
+        return; /* another's place, in which this one was not counted */
+    g->waiting -= g->waiting > 0;
     if (answer == INF_KEY_RIGHT) {
         g->failures = 0;
         g->until_ns = 0;

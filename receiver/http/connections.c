@@ -78,16 +78,18 @@ static struct address *place(inf_connections *c, uint64_t key)
     return &c->addresses[i];
 }
 
-static void add(inf_connections *c, uint64_t key)
+/* False: there are more addresses than are counted one by one. */
+static bool add(inf_connections *c, uint64_t key)
 {
     struct address *a = place(c, key);
     if (!a->count) {
         if (c->address_count >= ADDRESSES / 2)
-            return; /* more addresses than that are not counted one by one */
+            return false;
         c->address_count++;
         a->key = key;
     }
     a->count++;
+    return true;
 }
 
 /* Moves up what stands behind a place that became free, or it would not be found any more. */
@@ -106,7 +108,7 @@ static void close_gap(inf_connections *c, size_t gap)
 static void take_away(inf_connections *c, uint64_t key)
 {
     struct address *a = place(c, key);
-    if (!a->count || --a->count)
+    if (--a->count)
         return;
     c->address_count--;
     close_gap(c, (size_t)(a - c->addresses));
@@ -146,7 +148,7 @@ static inf_connection *started(inf_connections *c, struct MHD_Connection *connec
     if (n->next)
         n->next->link = &n->next;
     c->first = n;
-    add(c, n->key);
+    n->counted = add(c, n->key);
     pthread_mutex_unlock(&c->lock);
     return n;
 }
@@ -157,7 +159,8 @@ static void ended(inf_connections *c, inf_connection *n)
     *n->link = n->next;
     if (n->next)
         n->next->link = n->link;
-    take_away(c, n->key);
+    if (n->counted)
+        take_away(c, n->key);
     pthread_mutex_unlock(&c->lock);
     free(n);
 }

@@ -27,6 +27,7 @@ typedef struct inf_connection {
     int fd;
     inf_peer peer;
     uint64_t key; /* of its address, see inf_peer_key() */
+    bool counted; /* among its address's */
     bool shut;
     bool used; /* a request was answered on it */
     _Atomic int stage;
