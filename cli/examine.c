@@ -353,6 +353,13 @@ static int say_damage(void *context, const char *text)
     return 0;
 }
 
+/* Nothing is lost: the traces say it all. */
+static int say_miscounted(void *context, const char *text)
+{
+    say(context, CLI_FINDING_WRONG, "store", "--repair counts anew", "%s", text);
+    return 0;
+}
+
 static int say_recounted(void *context, const char *text)
 {
     say(context, CLI_FINDING_REPAIRED, "store", NULL, "%s", text);
@@ -436,7 +443,7 @@ static void look_at_store(examination *e)
         say(e, CLI_FINDING_WRONG, "store", RESTORE, "it cannot be opened: %s (%s)", inf_strerror(rc),
             inf_store_message(store));
     } else {
-        inf_check_calls calls = {say_damage, say_recounted, show_life, e};
+        inf_check_calls calls = {say_damage, say_miscounted, say_recounted, show_life, e};
         int found = inf_store_check(store, &calls, e->repair);
         if (found < 0)
             say(e, CLI_FINDING_WRONG, "store", RESTORE, "it cannot be checked: %s (%s)", inf_strerror(found),

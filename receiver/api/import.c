@@ -13,15 +13,16 @@ static void free_import(void *import)
     inf_import_free(import);
 }
 
-/* What was stored is stored: that nobody could write it down changes nothing. */
+/* What was stored is stored: that nobody could write it down changes nothing. Without counts: more is on its way. */
 static void note(const inf_request *r, const inf_worker *worker, const inf_import_counts *counts)
 {
-    char detail[120];
+    char detail[120] = "begun";
     inf_actor actor;
     inf_access_actor(r, &actor);
-    snprintf(detail, sizeof detail, "%llu traces stored, %llu were there, %llu refused",
-             (unsigned long long)counts->accepted, (unsigned long long)counts->duplicates,
-             (unsigned long long)counts->rejected);
+    if (counts)
+        snprintf(detail, sizeof detail, "%llu traces stored, %llu were there, %llu refused",
+                 (unsigned long long)counts->accepted, (unsigned long long)counts->duplicates,
+                 (unsigned long long)counts->rejected);
     inf_audit entry = {.who = actor.who, .origin = actor.origin, .action = "import", .subject = "", .detail = detail};
     if (inf_store_change_begin(worker->store) == 0)
         inf_store_change_end(worker->store, 0, &entry);
@@ -52,12 +53,15 @@ void inf_api_import(inf_request *r, inf_worker *worker)
         inf_request_refuse(r, MHD_HTTP_SERVICE_UNAVAILABLE, "out of memory");
         return;
     }
+    bool first = inf_import_counted(r->stream)->lines == 0;
     int rc = inf_import_take(r->stream, worker->store, (const char *)r->body.data, r->body.length, r->complete, &used);
     memmove(r->body.data, r->body.data + used, r->body.length - used);
     r->body.length -= used;
     inf_hub_wake(r->receiver->hub);
     if ((rc < 0 || r->complete) && inf_import_counted(r->stream)->lines > 0)
         note(r, worker, inf_import_counted(r->stream));
+    else if (first && inf_import_counted(r->stream)->lines > 0) /* who breaks it off has left a trace, too */
+        note(r, worker, NULL);
     if (rc < 0)
         inf_api_store_failed(r, worker, rc);
     else if (r->complete)

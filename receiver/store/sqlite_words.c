@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "store/sqlite.h"
 
 enum { SLOTS = 8192, WORD_MAX = 256 };
@@ -72,6 +73,8 @@ static void next_text(words *w)
 static int pass(void *context, int flags, const char *token, int length, int start, int end)
 {
     passing *p = context;
+    if (length > WORD_MAX) /* what ASCII alone gives is no longer: a word is one word, whatever stands beside it */
+        length = (int)inf_utf8_floor(token, (size_t)length, WORD_MAX);
     if (p->once && !is_new(p->words, hash(token, length)))
         return SQLITE_OK;
     return p->token(p->context, flags, token, length, start, end);

@@ -216,9 +216,10 @@ int inf_store_checkpoint(inf_store *store);
 int inf_store_backup(inf_store *store, const char *path, int (*progress)(void *context, int done, int total),
                      void *context);
 typedef struct inf_check_calls {
-    int (*say)(void *context, const char *text);      /* something is wrong */
-    int (*repaired)(void *context, const char *text); /* it was, and is no more */
-    int (*progress)(void *context);                   /* a few times a second; what it returns, if not zero, ends it */
+    int (*say)(void *context, const char *text);        /* something is wrong */
+    int (*miscounted)(void *context, const char *text); /* so, and can be counted anew; NULL: is said like the rest */
+    int (*repaired)(void *context, const char *text);   /* it was, and is no more */
+    int (*progress)(void *context); /* a few times a second; what it returns, if not zero, ends it */
     void *context;
 } inf_check_calls;
 

@@ -13,7 +13,8 @@ static void note(void *context, const cli_finding *f)
     static const char *const levels[] = {"ok", "note", "repaired", "wrong"};
     size_t n = strlen(report);
     (void)context;
-    snprintf(report + n, sizeof report - n, "%s %s: %s\n", levels[f->level], f->where, f->text);
+    snprintf(report + n, sizeof report - n, "%s %s: %s\n%s\n", levels[f->level], f->where, f->text,
+             f->advice ? f->advice : "");
 }
 
 static int examine(const struct running *r, bool repair)
@@ -202,6 +203,22 @@ static void flipped_bytes_in_the_store_are_found(void **state)
     check_report("wrong store: infinium.db is no database");
 }
 
+/* What can be counted anew is no reason to go back to a backup. */
+static void miscounted_values_are_no_damage(void **state)
+{
+    struct running *r = *state;
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(file_in(r, "infinium.db"), &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "UPDATE facets SET traces = traces + 1", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    assert_int_equal(examine(r, false), 1);
+    check_report("are not counted right\n--repair counts anew\n");
+    assert_null(strstr(report, "backup"));
+    assert_int_equal(examine(r, true), 0);
+    check_report("counted anew");
+    assert_int_equal(examine(r, false), 0);
+}
+
 static void a_missing_store_is_found(void **state)
 {
     struct running *r = *state;
@@ -250,6 +267,7 @@ int main(void)
         TEST(what_is_left_in_the_journal_is_found_and_stored),
         TEST(a_damaged_journal_is_said_and_the_rest_of_it_saved),
         TEST(flipped_bytes_in_the_store_are_found),
+        TEST(miscounted_values_are_no_damage),
         TEST(a_missing_store_is_found),
         TEST(no_directory_is_wrong),
         TEST(a_backup_is_a_store),

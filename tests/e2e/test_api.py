@@ -745,3 +745,23 @@ def test_command_line_stats(api):
     assert len(infinium("stats", *data, "--by", "time").stdout.splitlines()) == 3
     assert "gpt-4o" in infinium("stats", *data, "--by", "model").stdout
     assert "no traces" in infinium("stats", "--data", api.receiver.data, "--to", "2020-01-01T00:00:00Z").stdout
+
+
+def test_an_import_that_breaks_off_is_in_the_audit_log(receiver, agent):
+    api = Api(receiver, agent)
+
+    def line(number):
+        return json.dumps({"trace_id": hex_id(number), "agent_id": agent["agent_id"], "body": {"name": "n", "input_summary": "y" * 3000}})
+
+    body = "".join(line(n) + "\n" for n in range(1, 5001)).encode()
+    address = urllib.parse.urlsplit(receiver.url)
+    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=30)
+    connection.putrequest("POST", urllib.parse.urlsplit(receiver.base_url).path + "/import")
+    for name, value in {**api.headers, "Content-Type": "application/x-ndjson", "Content-Length": len(body) + 1000}.items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    connection.send(body)
+    wait_for("traces", lambda: receiver.count() > 1000)
+    connection.close()
+    entries = json.loads(api.ask("/audit")[2])["entries"]
+    assert [e["detail"] for e in entries if e["action"] == "import"] == ["begun"]

@@ -401,6 +401,44 @@ static void anything_can_be_searched_for(void **state)
     inf_store_close(store);
 }
 
+static int one_more(void *context, const inf_summary *m)
+{
+    (void)m;
+    ++*(int *)context;
+    return 0;
+}
+
+static int count_found(inf_store *store, const char *text)
+{
+    inf_store_filter f = INF_STORE_FILTER_INIT;
+    int count = 0;
+    f.text = text;
+    assert_int_equal(inf_store_list(store, &f, one_more, &count, NULL), 0);
+    return count;
+}
+
+/* A word is the same word beside letters beyond ASCII, however long it is. */
+static void long_words_are_found(void **state)
+{
+    inf_store *store = open_store(*state);
+    char word[401], body[1000], beginning[20];
+    memset(word, 'x', sizeof word - 1);
+    memcpy(word, "zq", 2);
+    word[sizeof word - 1] = 0;
+    for (uint8_t i = 0; i < 2; i++) {
+        inf_store_put p = {.summary = {.trace_id = {i + 1}, .name = "n", .status = INF_STATUS_OK, .cost_nano_usd = -1},
+                           .body = body};
+        p.body_length = (size_t)snprintf(body, sizeof body, "{\"input_summary\":\"%s%s\"}", word, i ? " \xc3\xa4" : "");
+        assert_int_equal(inf_store_put_traces(store, &p, 1), 0);
+    }
+    snprintf(beginning, sizeof beginning, "%.5s*", word);
+    assert_int_equal(count_found(store, word), 2);
+    assert_int_equal(count_found(store, beginning), 2);
+    snprintf(body, sizeof body, "%s \xc3\xa4", word);
+    assert_int_equal(count_found(store, body), 1);
+    inf_store_close(store);
+}
+
 /* What is replaced is not found by its old words or tags. */
 static void replaced_traces_are_found_by_what_they_are(void **state)
 {
@@ -556,10 +594,15 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make, unmake)
     const struct CMUnitTest tests[] = {
-        TEST(every_filter_alone_and_together), TEST(a_call_looks_at_so_many_rows),
-        TEST(pages_while_traces_arrive),       TEST(cursors_of_others),
-        TEST(anything_can_be_searched_for),    TEST(replaced_traces_are_found_by_what_they_are),
-        TEST(children_oldest_first),           TEST(all_of_a_summary_comes_back),
+        TEST(every_filter_alone_and_together),
+        TEST(a_call_looks_at_so_many_rows),
+        TEST(pages_while_traces_arrive),
+        TEST(cursors_of_others),
+        TEST(anything_can_be_searched_for),
+        TEST(long_words_are_found),
+        TEST(replaced_traces_are_found_by_what_they_are),
+        TEST(children_oldest_first),
+        TEST(all_of_a_summary_comes_back),
         TEST(a_store_of_the_first_version),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -467,6 +467,39 @@ static void sums_are_checked_against_the_traces(void **state)
     inf_store_close(store);
 }
 
+/* Tags and names as clients may send them are no damage, and counting anew changes nothing of them. */
+static void odd_tags_are_counted_right(void **state)
+{
+    struct running *r = *state;
+    inf_store *store = open_store(r);
+    static const char *const tags[] = {"[\"a\\u0000b\",\"a\",\"a\\u0000c\"]", "[\"a\",\"\\\\u0000\"]",
+                                       "[\"\",\" \",\"\\\"\",\"\xc3\xa4\"]"};
+    for (uint8_t i = 0; i < 3; i++) {
+        inf_store_put p = {.summary = {.trace_id = {i + 1},
+                                       .name = "n",
+                                       .tags = tags[i],
+                                       .status = INF_STATUS_OK,
+                                       .cost_nano_usd = -1},
+                           .body = "{}",
+                           .body_length = 2};
+        assert_int_equal(inf_store_put_traces(store, &p, 1), 0);
+    }
+    assert_int_equal(inf_store_check(store, NULL, false), 0);
+    int64_t values = number(r, "SELECT count(*) FROM facets WHERE field = 2");
+    assert_int_equal(values, 8);
+    spoil(r, "UPDATE facets SET traces = traces + 1 WHERE value = 'a'");
+    char text[200] = "", said[200] = "";
+    inf_check_calls calls = {.say = keep_text, .miscounted = keep_text, .context = text};
+    assert_int_equal(inf_store_check(store, &calls, false), 1);
+    assert_non_null(strstr(text, "2 values")); /* what is there, and what is not */
+    calls = (inf_check_calls){.say = keep_text, .context = said};
+    assert_int_equal(inf_store_check(store, &calls, true), 0);
+    assert_string_equal(said, "");
+    assert_int_equal(number(r, "SELECT count(*) FROM facets WHERE field = 2"), values);
+    assert_int_equal(number(r, "SELECT traces FROM facets WHERE field = 2 AND value = 'a'"), 2);
+    inf_store_close(store);
+}
+
 static void the_index_of_words_is_checked(void **state)
 {
     struct running *r = *state;
@@ -523,6 +556,7 @@ int main(void)
         TEST(a_full_disk_stores_nothing_in_part),
         TEST(damage_is_said),
         TEST(sums_are_checked_against_the_traces),
+        TEST(odd_tags_are_counted_right),
         TEST(the_index_of_words_is_checked),
         TEST(a_receiver_keeps_its_store_in_order),
     };
