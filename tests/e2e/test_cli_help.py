@@ -1,6 +1,6 @@
-"""What `--help` says, of every command that the binary has: what it is for, defaults, exit codes, and examples, which are
-run as they are written. Only names that an example cannot know are put in place: directories of the system lie below the
-test's own, ids are those of what was made here."""
+"""What `--help` and the manual say, of every command that the binary has: what it is for, defaults, exit codes, and
+examples, which are run as they are written. Only names that an example cannot know are put in place: directories of the
+system lie below the test's own, ids are those of what was made here."""
 
 import functools
 import json
@@ -14,7 +14,7 @@ import sys
 import threading
 
 import pytest
-from conftest import COMMAND, SECONDS, Receiver, clean_environment, infinium, post_trace, wait_for
+from conftest import COMMAND, ROOT, SECONDS, Receiver, clean_environment, infinium, post_trace, wait_for
 
 SYSTEM = re.compile(r"(?<![\w./])/(?=(?:etc|var/lib|srv|backup)/)")
 AGENT = "6f9f1e0e-7c0b-4d53-9d0a-0d2a4f6f0c11"  # those of the examples
@@ -81,6 +81,19 @@ def test_bounds_and_places_have_defaults(command):
         wants = placeholder in ("N", "SECONDS", "MINUTES", "TIME", "BYTES", "DIR", "HOST:PORT", "FORMAT", "ROLE")
         if wants and name not in UNBOUNDED:
             assert "default" in help_text or "not set" in help_text, name
+
+
+def manual_entries():
+    """The commands that infinium(1) has an entry for: "agent create", not their arguments."""
+    page = (ROOT / "docs" / "man" / "infinium.1").read_text()
+    commands = page.split(".SH COMMANDS\n")[1].split(".SH ")[0]
+    heads = re.findall(r"^\.TP\n\.B (.+)\n(?!\.TP)", commands, re.M)
+    return [head.split("\\f")[0].strip() for head in heads]
+
+
+def test_manual_has_every_command():
+    groups = {command for command in ALL if section(help_of(command), "commands")}
+    assert sorted(manual_entries()) == sorted(set(ALL) - groups)
 
 
 class House:
