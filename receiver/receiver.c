@@ -139,9 +139,10 @@ static void say_progress(void *context, uint64_t read)
     if (now - v->said_ns < SAY_NS)
         return;
     v->said_ns = now;
-    inf_log(INF_LOG_INFO, "recovering: %" PRIu64 " of %" PRIu64 " traces that were accepted before", read, v->pending);
-    inf_systemd_notify("STATUS=recovering: %" PRIu64 " of %" PRIu64 " traces\nEXTEND_TIMEOUT_USEC=%u", read, v->pending,
-                       EXTEND_US);
+    inf_log(INF_LOG_INFO, "recovering: %" PRIu64 " of %" PRIu64 " trace%s accepted before", read, v->pending,
+            v->pending == 1 ? "" : "s");
+    inf_systemd_notify("STATUS=recovering: %" PRIu64 " of %" PRIu64 " trace%s\nEXTEND_TIMEOUT_USEC=%u", read,
+                       v->pending, v->pending == 1 ? "" : "s", EXTEND_US);
 }
 
 /* Makes the store when it is new, and takes over what an ended receiver left. */
@@ -159,9 +160,10 @@ static int recover(inf_receiver *r, char *message)
                  inf_store_message(store), inf_strerror(rc));
     else if (v.read > 0)
         inf_log(INF_LOG_INFO,
-                "recovered %" PRIu64 " traces that were accepted before and not yet stored, in %.1f s (%" PRIu64
+                "recovered %" PRIu64 " trace%s accepted before and not yet stored, in %.1f s (%" PRIu64
                 " more in the journal were stored already)",
-                r->recovered, (double)(inf_mono_ns() - v.began_ns) / 1e9, v.read - r->recovered);
+                r->recovered, r->recovered == 1 ? "" : "s", (double)(inf_mono_ns() - v.began_ns) / 1e9,
+                v.read - r->recovered);
     inf_store_close(store);
     return rc;
 }

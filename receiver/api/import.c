@@ -20,9 +20,9 @@ static void note(const inf_request *r, const inf_worker *worker, const inf_impor
     inf_actor actor;
     inf_access_actor(r, &actor);
     if (counts)
-        snprintf(detail, sizeof detail, "%llu traces stored, %llu were there, %llu refused",
-                 (unsigned long long)counts->accepted, (unsigned long long)counts->duplicates,
-                 (unsigned long long)counts->rejected);
+        snprintf(detail, sizeof detail, "%llu trace%s stored, %llu already there, %llu refused",
+                 (unsigned long long)counts->accepted, counts->accepted == 1 ? "" : "s",
+                 (unsigned long long)counts->duplicates, (unsigned long long)counts->rejected);
     inf_audit entry = {.who = actor.who, .origin = actor.origin, .action = "import", .subject = "", .detail = detail};
     if (inf_store_change_begin(worker->store) == 0)
         inf_store_change_end(worker->store, 0, &entry);

@@ -240,7 +240,8 @@ void inf_connections_tidy(inf_connections *c)
     }
     pthread_mutex_unlock(&c->lock);
     if (closed)
-        inf_log(INF_LOG_INFO, "%u connections took too long and were closed", closed);
+        inf_log(INF_LOG_INFO, "%u connection%s took too long and %s closed", closed, closed == 1 ? "" : "s",
+                closed == 1 ? "was" : "were");
     if (crowded)
         inf_log_once(&c->crowded, INF_LOG_WARNING, "nearly all of the %u connections that there may be are taken",
                      c->most);

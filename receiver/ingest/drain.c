@@ -408,9 +408,10 @@ void inf_drain_stop(inf_drain *d, int timeout_ms)
     inf_journal_stats journal;
     inf_journal_get_stats(d->journal, &journal);
     uint64_t done = atomic_load(&d->total_stored) + atomic_load(&d->total_duplicates) + atomic_load(&d->total_left_out);
-    if (journal.appended > done)
-        inf_log(INF_LOG_WARNING, "%" PRIu64 " accepted traces are not stored yet; the next start stores them",
-                journal.appended - done);
+    uint64_t left = journal.appended > done ? journal.appended - done : 0;
+    if (left > 0)
+        inf_log(INF_LOG_WARNING, "%" PRIu64 " accepted %s not stored yet; the next start stores %s", left,
+                left == 1 ? "trace is" : "traces are", left == 1 ? "it" : "them");
     inf_store_close(d->store);
     pthread_cond_destroy(&d->work);
     pthread_cond_destroy(&d->progress);

@@ -90,7 +90,7 @@ static void scores_and_the_audit_log(void **state)
     a = http_ask(&r->c, "GET", "/api/v1/audit", admin, NULL, 0);
     check_answer(a, 200, "\"who\":\"admin.token\"");
     check_answer(a, 200,
-                 "\"action\":\"import\",\"subject\":\"\",\"detail\":\"700 traces stored, 0 were there, 0 refused\"");
+                 "\"action\":\"import\",\"subject\":\"\",\"detail\":\"700 traces stored, 0 already there, 0 refused\"");
 }
 
 static void a_bad_line_does_not_spoil_the_others(void **state)

@@ -280,9 +280,8 @@ static void keep_warning(void *context, enum inf_log_level level, const char *me
 
 /* The store belongs to somebody else: the end is bounded all the same, what is left is said, and the next start has it.
  */
-static void an_end_that_cannot_store_says_what_is_left(void **state)
+static void end_without_storing(struct running *r, int traces, const char *said)
 {
-    struct running *r = *state;
     char path[100];
     sqlite3 *other;
     inf_serve_options options = INF_SERVE_OPTIONS_INIT;
@@ -293,19 +292,29 @@ static void an_end_that_cannot_store_says_what_is_left(void **state)
     assert_int_equal(stored(r), 1);
     assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
     assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < traces; i++)
         check_answer(post(r, JSON, "{\"name\":\"n\"}"), 201, NULL);
     inf_log_set_sink(keep_warning, NULL);
     time_t before = time(NULL);
     stop(r);
     inf_log_set_sink(NULL, NULL);
     assert_in_range(time(NULL) - before, 0, 5); /* who waits for the lock is told to give up */
-    assert_string_equal(last_warning, "3 accepted traces are not stored yet; the next start stores them");
+    assert_string_equal(last_warning, said);
     assert_int_equal(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(other);
     start_with(r, NULL);
-    assert_int_equal(inf_receiver_recovered(r->receiver), 3);
+    assert_int_equal(inf_receiver_recovered(r->receiver), traces);
     stop(r);
+}
+
+static void an_end_that_cannot_store_says_what_is_left(void **state)
+{
+    end_without_storing(*state, 3, "3 accepted traces are not stored yet; the next start stores them");
+}
+
+static void one_trace_that_is_left_is_one(void **state)
+{
+    end_without_storing(*state, 1, "1 accepted trace is not stored yet; the next start stores it");
 }
 
 int main(void)
@@ -322,6 +331,7 @@ int main(void)
         TEST(handles_that_come_and_go_leave_the_locks),
         TEST(agents_that_cannot_be),
         TEST(an_end_that_cannot_store_says_what_is_left),
+        TEST(one_trace_that_is_left_is_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
