@@ -45,7 +45,7 @@ static void print_row(const inf_stats_row *s, const char *title)
 static int print_group(void *context, const inf_stats_row *s)
 {
     (void)context;
-    print_row(s, s->key ? s->key : "-");
+    print_row(s, s->key && *s->key ? s->key : "-"); /* "": traces without a model */
     return cli_printed();
 }
 

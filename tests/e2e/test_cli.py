@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 import uuid
 
 import pytest
@@ -125,6 +126,13 @@ def test_one_and_many(receiver, agent, tmp_path):
     again = infinium("import", tmp_path / "one.ndjson", "--data", tmp_path / "other").stdout
     assert again == "imported 0 traces; 1 was there already, 0 were refused\n"
     assert "the newest 1 trace can be read" in infinium("doctor", "--data", receiver.data).stdout
+
+
+def test_stats_of_traces_without_a_model(receiver, agent):
+    now = time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime())
+    post_trace(receiver, agent, current_datetime=now)
+    rows = infinium("stats", "--by", "model", "--data", receiver.data).stdout.splitlines()[1:]
+    assert [row.split()[-1] for row in rows] == ["-", "all"]
 
 
 def test_export_names_the_file_that_was_asked_for(receiver, agent, tmp_path):

@@ -96,6 +96,30 @@ def test_manual_has_every_command():
     assert sorted(manual_entries()) == sorted(set(ALL) - groups)
 
 
+def documented():
+    """(page, command line) of the examples for a shell in the README and the documentation."""
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+        for block in re.findall(r"^```sh\n(.*?)^```", page.read_text(), re.M | re.S):
+            for line in block.replace("\\\n", " ").splitlines():
+                for call in re.findall(r"(?:^|[|;(] ?|sudo )(infinium [^|;&)#]+)", line):
+                    yield page.name, call.strip()
+
+
+@pytest.mark.parametrize("page, line", sorted(set(documented())))
+def test_documentation_names_what_there_is(page, line):
+    words = shlex.split(line.split(" -- ")[0], posix=False)[1:]
+    command = " ".join(words[:2]) if " ".join(words[:2]) in ALL else words[0]
+    assert command in ALL
+    known = {listed.split()[0] for listed in section(help_of(command), "options") if listed.startswith("  -")}
+    assert not {word.split("=")[0] for word in words if word.startswith("-") and len(word) > 1} - known
+
+
+def test_documentation_is_found():
+    pages = {page for page, _line in documented()}
+    assert {"README.md", "running.md", "security.md", "judge.md", "prompts.md"} <= pages
+    assert len(set(documented())) >= 20
+
+
 class House:
     """A home with a receiver on its data directory, one of each thing, and the files that examples name."""
 
