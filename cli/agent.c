@@ -8,7 +8,6 @@
 #include "infinium.h"
 #include "listing.h"
 #include "options.h"
-#include "serve.h"
 #include "subject.h"
 
 #define URL_SIZE 256
@@ -26,7 +25,7 @@ static int print_created(const char *dir, const char *name, const char *id, cons
         return error ? cli_store_error(NULL, error, "printing the agent") : CLI_DONE;
     }
     char url[URL_SIZE];
-    bool running = inf_receiver_find(dir, url, sizeof url) == 1;
+    bool running = cli_receiver_url(dir, url, sizeof url);
     printf("# The secret is shown this once; only a hash of it is kept.\n"
            "export INFINIUM_AGENT_ID=%s\n"
            "export INFINIUM_AGENT_SECRET='%s'\n",
@@ -34,7 +33,8 @@ static int print_created(const char *dir, const char *name, const char *id, cons
     if (running)
         printf("export INFINIUM_BASE_URL=%s/api/v1\n", url);
     else
-        printf("# No receiver is running on %s. Once it is: export INFINIUM_BASE_URL=http://HOST:PORT/api/v1\n", dir);
+        printf("# No receiver listens for %s yet. Once one does: export INFINIUM_BASE_URL=http://HOST:PORT/api/v1\n",
+               dir);
     return CLI_DONE;
 }
 

@@ -15,6 +15,8 @@
 
 #define CATCH_UP_MS 10000
 #define LEAST_DIGITS 4
+#define LOOK_NS 20000000l /* for the address of a receiver that is starting */
+#define LOOKS 250
 #define RECEIVER_LOOKS_NS 300000000l /* a running receiver looks at agents and keys ten times a second */
 
 int cli_state_dir(const char *given, const char *what, char out[CLI_PATH_SIZE])
@@ -141,6 +143,18 @@ int cli_find_trace(inf_store *store, const char *text, uint8_t out[16])
         return cli_error("more than one trace begins with %s; give more digits", text);
     memcpy(out, f.id, 16);
     return -1;
+}
+
+bool cli_receiver_url(const char *dir, char *url, size_t size)
+{
+    for (int i = 0; i < LOOKS; i++) {
+        if (inf_receiver_find(dir, url, size) != 1)
+            return false;
+        if (*url)
+            return true;
+        nanosleep(&(struct timespec){.tv_nsec = LOOK_NS}, NULL);
+    }
+    return false;
 }
 
 void cli_wait_for_receiver(const char *dir)

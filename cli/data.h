@@ -3,6 +3,7 @@
 #ifndef INF_CLI_DATA_H
 #define INF_CLI_DATA_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "store/store.h"
@@ -33,6 +34,10 @@ int cli_with_store_caught_up(const char *given, unsigned flags, cli_store_work w
 /* Prints why a store function failed; returns CLI_FAILED. Says nothing where it was standard output that took no more:
  * main() does. */
 int cli_store_error(inf_store *store, int error, const char *what);
+
+/* Where the receiver of `dir` listens; one that is just starting is waited for, some seconds at most. False: none does.
+ */
+bool cli_receiver_url(const char *dir, char *url, size_t size);
 
 /* Whatever was just changed about agents and keys is known to the receiver of `dir`, if one runs, when this returns. */
 void cli_wait_for_receiver(const char *dir);

@@ -6,7 +6,6 @@
 #include "data.h"
 #include "infinium.h"
 #include "options.h"
-#include "serve.h"
 
 #define URL_SIZE 512
 
@@ -14,7 +13,7 @@ static int make_link(void *context, inf_store *store, const char *dir)
 {
     char url[URL_SIZE], token[INF_TOKEN_SIZE];
     (void)context;
-    if (inf_receiver_find(dir, url, sizeof url) != 1)
+    if (!cli_receiver_url(dir, url, sizeof url))
         return cli_error("no receiver is running on %s; `infinium serve` starts one, and prints a link", dir);
     int error = inf_login_create(store, token);
     if (error)

@@ -1,5 +1,6 @@
 """The command line's surface: what scripts rely on."""
 
+import fcntl
 import json
 import os
 import re
@@ -92,6 +93,27 @@ def test_agents_without_a_receiver(tmp_path):
 def test_agent_is_known_to_a_running_receiver(receiver):
     agent = receiver.create_agent("Late", "--secret", "a-secret-of-mine")
     assert post_trace(receiver, agent)["success"] is True
+
+
+def test_a_receiver_that_is_starting_is_waited_for(tmp_path):
+    """`infinium serve &` and the next command in one go: the lock is held, the address is not known yet."""
+    data = tmp_path / "data"
+    infinium("agent", "create", "First", "--data", data)
+    with open(data / "receiver.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        commands = [["agent", "create", "Second"], ["login"]]
+        started = [
+            subprocess.Popen(
+                [COMMAND, *words, "--data", str(data)], stdout=subprocess.PIPE, text=True, env=clean_environment()
+            )
+            for words in commands
+        ]
+        time.sleep(0.5)
+        lock.write("1 http://127.0.0.1:9\n")
+        lock.flush()
+        printed = [process.communicate(timeout=30)[0] for process in started]
+    assert "export INFINIUM_BASE_URL=http://127.0.0.1:9/api/v1\n" in printed[0]
+    assert printed[1].startswith("http://127.0.0.1:9/login?token=")
 
 
 def test_agent_is_seen_at_once(receiver, agent):
