@@ -165,7 +165,9 @@ int main(int argc, char **argv)
     data_source *d = data_new(a.seed, a.total, a.body_bytes, a.batch);
     struct floor f = {0};
     inf_store *store = NULL;
-    int rc = !d ? -1 : a.floor_only ? open_floor(&f, a.dir) : inf_store_open(&store, a.dir, INF_STORE_CREATE);
+    int rc = !d             ? -1
+             : a.floor_only ? open_floor(&f, a.dir)
+                            : inf_store_open(&store, a.dir, INF_STORE_CREATE | INF_STORE_BULK);
     double body = 0;
     struct spent all = {0}, said = {0};
     inf_store_put *rows;

@@ -109,10 +109,20 @@ static const char *keep_member(inf_body_reader *reader, inf_json_value object, c
 }
 
 /* A count that is never negative and never absurd. */
+#define COUNT_MAX (INT32_MAX * 1000ll)
+
 static int64_t member_count(inf_json_value object, const char *key)
 {
     int64_t n;
-    return inf_json_get_i64(object, key, &n) && n > 0 ? n > INT32_MAX * 1000ll ? INT32_MAX * 1000ll : n : 0;
+    return inf_json_get_i64(object, key, &n) && n > 0 ? n > COUNT_MAX ? COUNT_MAX : n : 0;
+}
+
+/* A trace's tokens are as bounded as one call's, however many calls it says that it made. */
+static void add_count(int64_t *total, inf_json_value call, const char *key)
+{
+    *total += member_count(call, key);
+    if (*total > COUNT_MAX)
+        *total = COUNT_MAX;
 }
 
 /* RFC 3339; also, as UTC, what Python's isoformat() gives without an offset, and a date alone. */
@@ -166,11 +176,11 @@ static void read_steps(struct reading *r, inf_json_value steps)
             } else if (step.key_length == 8 && memcmp(step.key, "llm_call", 8) == 0 &&
                        inf_json_type(step.value) == INF_JSON_OBJECT) {
                 r->step_calls++;
-                r->step_prompt += member_count(step.value, "prompt_tokens");
-                r->step_completion += member_count(step.value, "completion_tokens");
-                r->step_cached += member_count(step.value, "cached_tokens");
-                r->step_cache_write += member_count(step.value, "cache_write_tokens");
-                r->step_reasoning += member_count(step.value, "reasoning_tokens");
+                add_count(&r->step_prompt, step.value, "prompt_tokens");
+                add_count(&r->step_completion, step.value, "completion_tokens");
+                add_count(&r->step_cached, step.value, "cached_tokens");
+                add_count(&r->step_cache_write, step.value, "cache_write_tokens");
+                add_count(&r->step_reasoning, step.value, "reasoning_tokens");
                 if (!r->step_model)
                     r->step_model = keep_member(r->reader, step.value, "model", SHORT_CHARS);
             }

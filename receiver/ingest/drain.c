@@ -21,6 +21,7 @@
 enum { BATCH_ROWS = 4000, BATCH_BYTES = 16 * 1024 * 1024, NICE = 5 };
 enum { SMALL_ROWS = 250 }; /* of a batch while it must share a processor: it holds that for a short time only */
 enum { REST_FACTOR = 24 };
+#define RELEASE_NS 30000000000ull
 #define REST_MAX_NS 1000000000ull
 #define COMING_NS 300000000ull /* traces keep coming: the last ones are not older */
 #define LINGER_NS 50000000ull  /* how long a batch may wait for more when nobody waits for it */
@@ -292,7 +293,7 @@ static void look_again(inf_drain *d)
 static void *run(void *context)
 {
     inf_drain *d = context;
-    uint64_t began_ns = 0;
+    uint64_t began_ns = 0, stored_ns = 0; /* 0: nothing since its memory was given back */
     stand_back();
     d->schedule_fd = inf_os.open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC, 0);
     while (next_round(d, began_ns)) {
@@ -308,8 +309,12 @@ static void *run(void *context)
             commit(d);
             struct share after = share_now(d);
             rest(d, (struct share){after.worked - before.worked, after.waited - before.waited});
+            stored_ns = inf_mono_ns();
             if (full)
                 look_again(d);
+        } else if (stored_ns && !d->batch.any && inf_mono_ns() - stored_ns > RELEASE_NS) {
+            inf_store_release(d->store);
+            stored_ns = 0;
         }
     }
     if (d->schedule_fd >= 0)
@@ -339,7 +344,7 @@ int inf_drain_start(inf_drain **out, inf_journal *journal, uint32_t segment_byte
     pthread_cond_init(&d->work, &monotonic);
     pthread_cond_init(&d->progress, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    int rc = inf_store_open(&d->store, directory->path, 0);
+    int rc = inf_store_open(&d->store, directory->path, INF_STORE_BULK);
     if (rc == 0 && pthread_create(&d->thread, NULL, run, d) != 0)
         rc = INF_ESYS;
     if (rc < 0) {

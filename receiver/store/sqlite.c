@@ -146,6 +146,11 @@ static int wait_for_lock(void *context, int times)
     return 1;
 }
 
+void inf_store_release(inf_store *store)
+{
+    (void)sqlite3_db_release_memory(store->db);
+}
+
 void inf_store_hurry(inf_store *store)
 {
     if (store)
@@ -160,6 +165,8 @@ static int set_up(inf_store *store)
     store->busy_ms = INF_SQLITE_BUSY_MS;
     sqlite3_busy_handler(store->db, wait_for_lock, store);
     int code = sqlite3_exec(store->db, pragmas, NULL, NULL, NULL);
+    if (code == SQLITE_OK && store->bulk) /* where indexes are large, each trace touches ten pages far apart */
+        code = sqlite3_exec(store->db, "PRAGMA cache_size = -65536", NULL, NULL, NULL);
     if (code != SQLITE_OK)
         return inf_sqlite_error(store, code);
     int rc = inf_sqlite_register_words(store);
@@ -195,6 +202,7 @@ int inf_store_open(inf_store **out, const char *dir, unsigned flags)
         return INF_ENOMEM;
     inf_buf_init(&store->text, 2 * INF_STORE_BODY_MAX);
     store->read_only = (flags & INF_STORE_READ_ONLY) != 0;
+    store->bulk = (flags & INF_STORE_BULK) != 0;
     int rc = make_file(store, dir, path, flags);
     if (rc == 0) {
         int code = sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);

@@ -128,6 +128,7 @@ struct inf_store {
     int64_t uncounted;               /* sqlite_row.c */
     bool uncounted_known;
     bool read_only;
+    bool bulk;
     atomic_bool hurried;
     int busy_ms;       /* how long others' locks are waited for */
     uint64_t waits_ns; /* since when it is */

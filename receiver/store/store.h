@@ -17,14 +17,17 @@
 typedef struct inf_store inf_store;
 
 enum {
-    INF_STORE_CREATE = 1,   /* make the directory (0700) and the database (0600) when missing; else INF_ENOTFOUND */
-    INF_STORE_READ_ONLY = 2 /* refuse to write through this handle */
+    INF_STORE_CREATE = 1,    /* make the directory (0700) and the database (0600) when missing; else INF_ENOTFOUND */
+    INF_STORE_READ_ONLY = 2, /* refuse to write through this handle */
+    INF_STORE_BULK = 4       /* for who writes most: up to 64 MB of the database in memory instead of 16 */
 };
 
 /* Opens the store in directory `dir`; brings an older schema up to date. INF_EBADMSG: made by a newer version. On
  * failure too *out may be a handle, good only for inf_store_message() and inf_store_close(). */
 int inf_store_open(inf_store **out, const char *dir, unsigned flags);
 void inf_store_close(inf_store *store);
+/* Gives back what the handle keeps of the database in memory. For a handle that has nothing to do for a while. */
+void inf_store_release(inf_store *store);
 /* From any thread: from now on this handle waits for others' locks no longer than for a moment (200 ms); what waits
  * gives up with INF_ETIMEDOUT. For who is ending. */
 void inf_store_hurry(inf_store *store);

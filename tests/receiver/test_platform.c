@@ -63,6 +63,27 @@ static void flat_body_of_the_first_version(void **state)
     assert_non_null(strstr(a.body, "\"started_at\":\"2026-11-23T02:56:19.000000000Z\""));
 }
 
+/* What a trace says that its calls took together is bounded as one call's tokens are: sums of many traces stay whole
+ * numbers. */
+static void tokens_of_many_calls(void **state)
+{
+    struct running *r = *state;
+    enum { CALLS = 2000 };
+    static const char call[] = "{\"llm_call\":{\"model\":\"m\",\"prompt_tokens\":9000000000000000000,"
+                               "\"completion_tokens\":1}}";
+    const size_t size = CALLS * sizeof call + 100;
+    char *body = malloc(size);
+    assert_non_null(body);
+    size_t n = (size_t)snprintf(body, size, "{\"name\":\"Many\",\"steps\":[");
+    for (int i = 0; i < CALLS; i++)
+        n += (size_t)snprintf(body + n, size - n, "%s%s", i ? "," : "", call);
+    snprintf(body + n, size - n, "]}");
+    check_answer(post(r, JSON, body), 201, "traceId");
+    free(body);
+    check_answer(get(r, "/api/v1/traces"), 200,
+                 "\"llm_calls\":2000,\"prompt_tokens\":2147483647000,\"completion_tokens\":2000,");
+}
+
 /* Python's integers have no end, and simdjson's do: the trace is taken, and shows such numbers as text. */
 static void numbers_without_end(void **state)
 {
@@ -373,6 +394,7 @@ int main(void)
         TEST(accepts_and_shows),
         TEST(published_body),
         TEST(flat_body_of_the_first_version),
+        TEST(tokens_of_many_calls),
         TEST(numbers_without_end),
         TEST(extra_header_is_merged),
         TEST(extra_header_on_an_empty_body),
