@@ -288,6 +288,10 @@ enum found { FOUND_RECORD, FOUND_NOTHING, FOUND_END, FOUND_DAMAGE };
 enum found record_look(uint64_t writer_id, uint32_t number, uint8_t *base, uint32_t limit, uint32_t offset,
                        uint64_t *word);
 
+/* Moves *offset over what is published of a segment, up to a gap, and counts records. True: to the end, and none can
+ * be added. Marks the segment where it cannot be followed. With `lock` held. */
+bool segment_follow(struct segment *s, uint32_t *offset, uint64_t *count);
+
 /* Moves the walk over what has been published. With `lock` held. */
 void walk_advance(inf_journal *j);
 

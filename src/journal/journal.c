@@ -56,8 +56,10 @@
  * STAGED. The receiver syncs all the time, and only what is synced counts for it. There the mapping is memory, but for
  * the header's page, and a sync writes what was published since the last one into the file: whole pages, past the page
  * cache where the file system can. A store into a mapped page of a file would trap after each sync, and writing mapped
- * pages back costs several times as much. So a killed process leaves what it has synced. A segment leaves the memory
- * once it is in the file, and is mapped from there when the reader comes to it later.
+ * pages back costs several times as much. So a killed process leaves what it has synced. Only published records are
+ * written, so a sync waits for those that are being written in front of others that are whole (two seconds, then it
+ * fails). A segment leaves the memory once it is in the file, and is mapped from there when the reader comes to it
+ * later.
  *
  * WITHOUT A DIRECTORY everything is the same in anonymous memory. When there is one after all (inf_journal_attach()),
  * the current segment is closed, the next one is a file, and what is in memory is written to files of its own, each

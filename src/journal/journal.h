@@ -53,7 +53,8 @@ int inf_journal_append(inf_journal *j, uint8_t type, const void *head, size_t he
                        size_t body_length, inf_position *end);
 
 /* Makes everything appended before this call durable (fdatasync of each touched segment). Any thread; may block. When
- * it fails, nothing is known of what was appended since the last success; the next call tries all of that again. */
+ * it fails, nothing is known of what was appended since the last success; the next call tries all of that again.
+ * INF_ETIMEDOUT: of a staged log, a thread has been inside of inf_journal_append() for two seconds. */
 int inf_journal_sync(inf_journal *j);
 
 /* Housekeeping, off the hot path, by one background thread: prepares (allocates, pre-faults) the next segment. */

@@ -49,28 +49,32 @@ inf_position acked_settled(const inf_journal *j)
 
 /* ---- what has been published ---- */
 
+bool segment_follow(struct segment *s, uint32_t *offset, uint64_t *count)
+{
+    for (;;) {
+        uint32_t sealed = atomic_load_explicit(&s->sealed, memory_order_acquire);
+        if (sealed && sealed == *offset)
+            return true;
+        if (!s->base || s->damaged || s->limit - *offset < RECORD_HEADER)
+            return false;
+        uint64_t word = atomic_load_explicit(word_at(s->base, *offset), memory_order_acquire);
+        if (word == 0 || (word_has_magic(word) && word_type(word) == RECORD_END))
+            return false; /* the mark is there before `sealed` is */
+        uint64_t size = record_size(word_length(word));
+        if (!word_has_magic(word) || size > s->limit - *offset) {
+            s->damaged = true;
+            return false;
+        }
+        ++*count;
+        *offset += (uint32_t)size;
+    }
+}
+
 void walk_advance(inf_journal *j)
 {
-    while (j->walk_index <= j->last) {
-        struct segment *s = segment_at(j, j->walk_index);
-        uint32_t sealed = atomic_load_explicit(&s->sealed, memory_order_acquire);
-        if (sealed && sealed == j->walk_offset) {
-            j->walk_index++;
-            j->walk_offset = SEGMENT_HEADER;
-            continue;
-        }
-        if (!s->base || s->damaged || s->limit - j->walk_offset < RECORD_HEADER)
-            return;
-        uint64_t word = atomic_load_explicit(word_at(s->base, j->walk_offset), memory_order_acquire);
-        if (word == 0 || (word_has_magic(word) && word_type(word) == RECORD_END))
-            return; /* the mark is there before `sealed` is */
-        uint64_t size = record_size(word_length(word));
-        if (!word_has_magic(word) || size > s->limit - j->walk_offset) {
-            s->damaged = true;
-            return;
-        }
-        j->walked++;
-        j->walk_offset += (uint32_t)size;
+    while (j->walk_index <= j->last && segment_follow(segment_at(j, j->walk_index), &j->walk_offset, &j->walked)) {
+        j->walk_index++;
+        j->walk_offset = SEGMENT_HEADER;
     }
 }
 

@@ -5,17 +5,26 @@
  * that was reserved by then but not written is not covered, although the tail was past it.
  *
  * A staged log is in memory until here: what was published since the last sync is written into the file, then synced.
- * When either fails, all of it is written again by the next sync, from that memory, which is kept until then. */
+ * When either fails, all of it is written again by the next sync, from that memory, which is kept until then. What is
+ * behind a record that a producer has reserved and not published is not written, and whoever appended it may be the one
+ * who syncs: so a sync of a staged log first waits until all that was reserved before it is published. That is a matter
+ * of microseconds unless the producer has lost its processor. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
+#include "base/clock.h"
 #include "base/os.h"
 #include "infinium.h"
 #include "journal/internal.h"
 
 #define PAGE 4096u
+#define PUBLISH_WAIT_NS 2000000000u /* for a producer that does not go on */
+#define PUBLISH_YIELDS 20           /* before a wait sleeps */
+#define PUBLISH_NAP_NS 50000
 
 /* After a failed write-back the kernel calls the pages clean though the disk does not have them: a second fdatasync
  * would succeed and mean nothing. Writing to each page makes them dirty again. */
@@ -36,16 +45,49 @@ static int sync_path(const char *path, int flags, bool data_only)
     return error;
 }
 
-/* Where in this segment what can be synced ends. */
-static uint32_t published_end(const inf_journal *j, uint32_t index)
+/* Where in this segment what is published without a gap ends; *closed: no more can come, or nobody knows. Past damage
+ * the walk does not go as long as that segment is there, so it may not have come to this one. With `lock` held. */
+static uint32_t published_end(const inf_journal *j, uint32_t index, bool *closed)
 {
-    const struct segment *s = segment_at(j, index);
+    struct segment *s = segment_at(j, index);
+    uint32_t offset = index == j->walk_index ? j->walk_offset : SEGMENT_HEADER;
+    uint64_t count = 0;
+    *closed = index < j->walk_index || segment_follow(s, &offset, &count) || s->damaged;
     if (s->damaged)
-        return s->limit; /* nobody knows */
-    if (index >= j->walk_index)
-        return index == j->walk_index ? j->walk_offset : SEGMENT_HEADER;
+        return s->limit;
+    if (!*closed)
+        return offset;
     uint32_t sealed = atomic_load_explicit(&s->sealed, memory_order_acquire);
     return s->limit - sealed < RECORD_HEADER ? sealed : sealed + RECORD_HEADER; /* with the mark */
+}
+
+/* Whether all that was reserved before `tail` is published, but for what nobody can tell. */
+static bool is_published(inf_journal *j, inf_position tail)
+{
+    bool published = true;
+    pthread_mutex_lock(&j->lock);
+    walk_advance(j);
+    for (uint32_t index = j->walk_index; published && index <= j->last && index <= position_index(tail); index++) {
+        bool closed;
+        uint32_t end = published_end(j, index, &closed);
+        published = closed || position_of(index, end) >= tail;
+    }
+    pthread_mutex_unlock(&j->lock);
+    return published;
+}
+
+static int wait_until_published(inf_journal *j, inf_position tail)
+{
+    uint64_t until = inf_mono_ns() + PUBLISH_WAIT_NS;
+    for (unsigned turn = 0; !is_published(j, tail); turn++) {
+        if (inf_mono_ns() >= until)
+            return INF_ETIMEDOUT;
+        if (turn < PUBLISH_YIELDS)
+            sched_yield();
+        else
+            (void)nanosleep(&(struct timespec){.tv_nsec = PUBLISH_NAP_NS}, NULL);
+    }
+    return INF_OK;
 }
 
 static int sync_segment(inf_journal *j, uint32_t index, uint32_t from)
@@ -64,7 +106,8 @@ static int sync_segment(inf_journal *j, uint32_t index, uint32_t from)
     if (!error && j->sync_failed)
         make_dirty_again(s, s->staged ? 0 : from, s->staged ? SEGMENT_HEADER : s->limit);
     const struct segment staged = {.base = s->staged ? s->base : NULL, .limit = s->limit, .fd = s->fd};
-    uint32_t upto = published_end(j, index);
+    bool closed;
+    uint32_t upto = staged.base ? published_end(j, index, &closed) : 0;
     if (s->fd >= 0) {
         fd = s->fd;
         s->pins++;
@@ -120,6 +163,7 @@ int inf_journal_sync(inf_journal *j)
     if (atomic_load_explicit(&j->synced, memory_order_acquire) >= tail)
         return INF_OK;
     int error = INF_OK;
+    int late = j->staged ? wait_until_published(j, tail) : INF_OK;
     pthread_mutex_lock(&j->sync_lock);
     inf_position synced = atomic_load_explicit(&j->synced, memory_order_relaxed);
     if (synced < tail) {
@@ -143,6 +187,8 @@ int inf_journal_sync(inf_journal *j)
         error = error ? error : names_error;
         if (!error && covered > synced)
             atomic_store_explicit(&j->synced, covered, memory_order_release);
+        if (!error && covered < tail)
+            error = late;
     }
     pthread_mutex_unlock(&j->sync_lock);
     return error;
