@@ -1,13 +1,16 @@
 /* A staged log, several producers: a sync that succeeded has everything in the files that was appended before it, also
- * what lies behind a record that somebody else is still writing. */
+ * what lies behind a record that somebody else is still writing; whatever the file system can and the disk does. */
 #include "journal_dir.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/os.h"
 #include "infinium.h"
 #include "journal/internal.h"
 
@@ -141,6 +144,65 @@ static void test_behind_damage(void **state)
     assert_int_equal(in_files(), 1);
 }
 
+static int (*real_fdatasync)(int fd);
+static int (*real_open)(const char *path, int flags, mode_t mode);
+
+/* What was written before and not synced is not on the disk, and no other sync will bring it there. */
+static int losing_fdatasync(int fd)
+{
+    static const uint8_t zeros[1 << 16];
+    inf_os.fdatasync = real_fdatasync;
+    int flags = fcntl(fd, F_GETFL);
+    assert_int_equal(fcntl(fd, F_SETFL, flags & ~O_DIRECT), 0);
+    assert_int_equal(pwrite(fd, zeros, sizeof(zeros), SEGMENT_HEADER), sizeof(zeros));
+    assert_int_equal(fcntl(fd, F_SETFL, flags), 0);
+    errno = EIO;
+    return -1;
+}
+
+static void test_a_sync_that_lost_what_it_was_for(void **state)
+{
+    (void)state;
+    static const uint8_t pages[9000];
+    real_fdatasync = inf_os.fdatasync;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(inf_journal_append(journal, 1, NULL, 0, pages, sizeof(pages), NULL), 0);
+    inf_os.fdatasync = losing_fdatasync;
+    assert_int_equal(inf_journal_sync(journal), INF_EIO);
+    assert_int_equal(in_files(), 0);
+    assert_int_equal(inf_journal_append(journal, 1, NULL, 0, pages, sizeof(pages), NULL), 0);
+    assert_int_equal(inf_journal_sync(journal), 0);
+    assert_int_equal(in_files(), 4);
+}
+
+/* As Linux does it where a file system has no such writes: the file is made, and then refused. */
+static int indirect_open(const char *path, int flags, mode_t mode)
+{
+    int fd = real_open(path, flags & ~O_DIRECT, mode);
+    if (fd < 0 || !(flags & O_DIRECT))
+        return fd;
+    close(fd);
+    errno = EINVAL;
+    return -1;
+}
+
+static void test_files_that_cannot_be_opened_for_direct_writes(void **state)
+{
+    (void)state;
+    static const uint8_t large[600000];
+    real_open = inf_os.open;
+    inf_os.open = indirect_open;
+    int rc = 0;
+    for (int i = 0; i < 3 && rc == 0; i++) {
+        rc = inf_journal_append(journal, 1, NULL, 0, large, sizeof(large), NULL);
+        rc = rc == 0 ? inf_journal_maintain(journal) : rc;
+    }
+    rc = rc == 0 ? inf_journal_sync(journal) : rc;
+    inf_os.open = real_open;
+    assert_int_equal(rc, 0);
+    assert_int_equal(in_files(), 3);
+}
+
 /* The first word of the record that ends here, from the file. */
 static uint64_t word_in_file(inf_position end, uint32_t size)
 {
@@ -196,6 +258,8 @@ int main(void)
         TEST(test_behind_a_segment_that_is_being_written),
         TEST(test_a_record_that_stays_away),
         TEST(test_behind_damage),
+        TEST(test_a_sync_that_lost_what_it_was_for),
+        TEST(test_files_that_cannot_be_opened_for_direct_writes),
         TEST(test_all_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -134,15 +134,45 @@ static void a_connection_that_ends_while_its_trace_is_committed(void **state)
     check_answer(post(r, JSON, "{\"name\":\"n\"}"), 201, NULL);
 }
 
-static void a_full_disk_is_said_and_over_when_it_is_over(void **state)
+/* To be freed. */
+static char *large_trace(void)
 {
-    struct running *r = *state;
     enum { SIZE = 1000 * 1000 };
     char *body = malloc(SIZE + 1);
     assert_non_null(body);
     int n = snprintf(body, SIZE, "{\"name\":\"large\",\"input_summary\":\"");
     memset(body + n, 'x', (size_t)(SIZE - n));
     memcpy(body + SIZE - 2, "\"}", 3);
+    return body;
+}
+
+/* What cannot be synced stays in memory, some segments of it and no more. Nobody has to be let in for it to be tried
+ * again. */
+static void what_cannot_be_synced_is_bounded(void **state)
+{
+    struct running *r = *state;
+    enum { MANY = 120, SEGMENT = 16, MOST = 6 * SEGMENT };
+    char *body = large_trace();
+    int status = 0;
+    check_answer(post(r, JSON, "{\"name\":\"n\"}"), 201, NULL);
+    atomic_store(&sync_fails, true);
+    for (int i = 0; i < MANY; i++)
+        check_answer(post(r, JSON, body), 503, "{\"error\":\"the journal cannot be written");
+    check_answer(get(r, "/api/v1/traces?limit=1"), 200, "large"); /* waits for what was appended */
+    assert_in_range(stored(r), 1 + 4 * SEGMENT, 1 + MOST); /* stored from memory: it does no harm */
+    atomic_store(&sync_fails, false);
+    for (int i = 0; i < 100 && status != 201; i++) {
+        pause_ms(20);
+        status = post(r, JSON, body).status;
+    }
+    assert_int_equal(status, 201);
+    free(body);
+}
+
+static void a_full_disk_is_said_and_over_when_it_is_over(void **state)
+{
+    struct running *r = *state;
+    char *body = large_trace();
     atomic_store(&space_is_out, true);
     int taken = 0;
     int status = 0;
@@ -169,9 +199,8 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, finish)
     const struct CMUnitTest tests[] = {
-        TEST(nothing_is_acknowledged_that_was_not_synced),
-        TEST(who_waits_for_the_disk_waits_quietly),
-        TEST(a_connection_that_ends_while_its_trace_is_committed),
+        TEST(nothing_is_acknowledged_that_was_not_synced),         TEST(who_waits_for_the_disk_waits_quietly),
+        TEST(a_connection_that_ends_while_its_trace_is_committed), TEST(what_cannot_be_synced_is_bounded),
         TEST(a_full_disk_is_said_and_over_when_it_is_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
