@@ -192,10 +192,12 @@ void inf_connection_at(const inf_connections *c, inf_connection *n, enum inf_sta
 {
     if (!n)
         return;
-    n->used = n->used || stage == INF_STAGE_ANSWER;
-    atomic_store_explicit(&n->stage, stage, memory_order_relaxed);
-    atomic_store_explicit(&n->bytes, bytes, memory_order_relaxed);
+    if (stage == INF_STAGE_ANSWER)
+        atomic_store_explicit(&n->used, true, memory_order_relaxed);
+    /* too_long() reads the other way round: beside what it sees of before, a newer time does no harm. */
     atomic_store_explicit(&n->since_ns, inf_connections_now(c), memory_order_relaxed);
+    atomic_store_explicit(&n->bytes, bytes, memory_order_release);
+    atomic_store_explicit(&n->stage, stage, memory_order_release);
 }
 
 void inf_connection_more(const inf_connections *c, inf_connection *n, uint64_t bytes)
@@ -209,12 +211,14 @@ void inf_connection_more(const inf_connections *c, inf_connection *n, uint64_t b
 
 static bool too_long(const inf_connection *n, uint64_t now, uint64_t grace, bool crowded)
 {
+    int stage = atomic_load_explicit(&n->stage, memory_order_acquire);
+    uint64_t bytes = atomic_load_explicit(&n->bytes, memory_order_acquire);
     uint64_t since = atomic_load_explicit(&n->since_ns, memory_order_relaxed);
     uint64_t took = now > since ? now - since : 0;
-    uint64_t bytes = atomic_load_explicit(&n->bytes, memory_order_relaxed);
-    switch (atomic_load_explicit(&n->stage, memory_order_relaxed)) {
+    bool used = atomic_load_explicit(&n->used, memory_order_relaxed);
+    switch (stage) {
     case INF_STAGE_HEADERS: /* a connection that was used may be idle before its next request */
-        return took > (crowded && grace > CROWDED_NS ? CROWDED_NS : n->used ? 2 * grace : grace);
+        return took > (crowded && grace > CROWDED_NS ? CROWDED_NS : used ? 2 * grace : grace);
     case INF_STAGE_BODY:
     case INF_STAGE_ANSWER:
         return took > grace + bytes * (SECOND_NS / SLOWEST);

@@ -29,7 +29,7 @@ typedef struct inf_connection {
     uint64_t key; /* of its address, see inf_peer_key() */
     bool counted; /* among its address's */
     bool shut;
-    bool used; /* a request was answered on it */
+    atomic_bool used; /* a request was answered on it */
     _Atomic int stage;
     _Atomic uint64_t since_ns; /* monotonic, of the clock below */
     _Atomic uint64_t bytes;    /* of the body so far, or of the whole answer */
