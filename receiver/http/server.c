@@ -466,9 +466,11 @@ static bool is_committed(inf_request *r)
         return false;
     r->loop->parked--;
     r->phase = INF_PHASE_ANSWERED;
-    if (r->commit_rc < 0)
+    if (r->commit_rc < 0) {
+        inf_metrics_refused(r->receiver->metrics, INF_REFUSAL_JOURNAL_ERROR);
         inf_request_refusef(r, MHD_HTTP_SERVICE_UNAVAILABLE, "the journal cannot be written: %s",
                             inf_strerror(r->commit_rc));
+    }
     return true;
 }
 

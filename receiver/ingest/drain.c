@@ -212,7 +212,7 @@ static uint64_t waiting_bytes(const inf_drain *d, inf_position done)
     inf_position tail = inf_journal_tail(d->journal);
     int64_t segments = (int64_t)(tail >> 32) - (int64_t)(done >> 32);
     int64_t bytes = segments * (int64_t)d->segment_bytes + (int64_t)(uint32_t)tail - (int64_t)(uint32_t)done;
-    return done == 0 || bytes < 0 ? 0 : (uint64_t)bytes;
+    return bytes < 0 ? 0 : (uint64_t)bytes;
 }
 
 void inf_drain_get_stats(inf_drain *d, inf_drain_stats *out)
@@ -336,6 +336,7 @@ int inf_drain_start(inf_drain **out, inf_journal *journal, uint32_t segment_byte
     d->segment_bytes = segment_bytes;
     d->journal_max_bytes = max_bytes;
     d->schedule_fd = -1;
+    d->done = inf_journal_tail(journal); /* nothing was appended yet */
     d->batch.most = BATCH_ROWS;
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);

@@ -1,6 +1,7 @@
 /* What a receiver says of itself: /metrics, /healthz, /readyz, and what clients say of themselves. */
 #include <ctype.h>
 #include <errno.h>
+#include <sqlite3.h>
 #include <stdatomic.h>
 
 #include "base/os.h"
@@ -159,9 +160,29 @@ static void not_ready_while_nothing_can_be_made_durable(void **state)
     check_answer(post(r, JSON, "{\"name\":\"n\"}"), 503, NULL);
     check_answer(http_ask(&r->c, "GET", "/readyz", NULL, NULL, 0), 503, "{\"error\":\"the journal cannot be synced\"}");
     check_answer(http_ask(&r->c, "GET", "/healthz", NULL, NULL, 0), 200, NULL);
+    check_sample(get(r, "/metrics").body, "infinium_traces_refused_total{reason=\"journal_error\"}", 1);
     atomic_store(&sync_fails, false);
     check_answer(post(r, JSON, "{\"name\":\"n\"}"), 201, NULL);
     check_answer(http_ask(&r->c, "GET", "/readyz", NULL, NULL, 0), 200, NULL);
+}
+
+/* Also where nothing could be stored since the start. */
+static void what_waits_is_said_from_the_first_trace_on(void **state)
+{
+    struct running *r = *state;
+    char path[100];
+    sqlite3 *other;
+    snprintf(path, sizeof path, "%s/infinium.db", r->dir);
+    check_sample(get(r, "/metrics").body, "infinium_journal_waiting_bytes", 0);
+    assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    check_answer(post(r, JSON, "{\"name\":\"n\"}"), 201, NULL);
+    double waiting = sample(get(r, "/metrics").body, "infinium_journal_waiting_bytes");
+    assert_true(waiting > 0 && waiting < 4096);
+    assert_int_equal(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(other);
+    assert_int_equal(stored(r), 1);
+    check_sample(get(r, "/metrics").body, "infinium_journal_waiting_bytes", 0);
 }
 
 static void clients_say_what_they_lost(void **state)
@@ -255,6 +276,7 @@ int main(void)
         TEST(the_format_is_that_of_prometheus),
         TEST(only_readers_of_all_see_them),
         TEST(not_ready_while_nothing_can_be_made_durable),
+        TEST(what_waits_is_said_from_the_first_trace_on),
         TEST(clients_say_what_they_lost),
         cmocka_unit_test(counts_are_read_as_they_are_written),
         cmocka_unit_test(reports_are_bounded),

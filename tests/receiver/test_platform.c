@@ -27,6 +27,29 @@ static void accepts_and_shows(void **state)
     check_answer(get(r, "/api/v1/traces/01234567-89ab-cdef-0123-456789abcdef"), 200, "Email Classifier");
 }
 
+/* The answer is one object, used again; its text is not. */
+static void each_answer_has_its_own_id(void **state)
+{
+    struct running *r = *state;
+    connection other = http_open(r->port);
+    for (int i = 1; i < 40; i++) {
+        char body[100], said[100];
+        snprintf(body, sizeof body, "{\"name\":\"n\",\"trace_id\":\"%032x\"}", (unsigned)i);
+        snprintf(said, sizeof said,
+                 "{\"success\":true,\"message\":\"Trace accepted\",\"traceId\":\"00000000-0000-0000-0000-%012x\"}",
+                 (unsigned)i);
+        answer a = http_ask(i % 3 ? &r->c : &other, "POST", POST_PATH, JSON, body, strlen(body));
+        assert_int_equal(a.status, 201);
+        assert_string_equal(a.body, said);
+        assert_string_equal(http_header(&a, "Content-Type"), "application/json");
+        assert_string_equal(http_header(&a, "Cache-Control"), "no-store");
+        assert_null(http_header(&a, "Retry-After"));
+        if (i % 5 == 0) /* another kind of answer on the same object */
+            assert_int_equal(http_ask(&r->c, "POST", POST_PATH, JSON, "{", 1).status, 400);
+    }
+    http_close(&other);
+}
+
 static void published_body(void **state)
 {
     struct running *r = *state;
@@ -392,6 +415,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(accepts_and_shows),
+        TEST(each_answer_has_its_own_id),
         TEST(published_body),
         TEST(flat_body_of_the_first_version),
         TEST(tokens_of_many_calls),
