@@ -73,12 +73,13 @@ torture: deps-test install-python $(STAMPS)/torture ## the fault tests at full l
 	@INF_TORTURE=1 PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VPYTHON) -m pytest -q -s -p no:cacheprovider tests/e2e/test_durability.py
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VPYTHON) bench/outage.py
 
-TSAN_TESTS := journal_test_journal journal_test_threads journal_test_adopt send_test_call client_test_scope \
-              client_test_delivery
+TSAN_TESTS := journal_test_journal journal_test_threads journal_test_staged journal_test_adopt send_test_call \
+              client_test_scope client_test_delivery receiver_test_trouble receiver_test_lifetime receiver_test_drain \
+              receiver_test_judge
 
-tsan: deps-test ## the journal's and the sender's tests under ThreadSanitizer
+tsan: deps-test ## tests of the journal, the sender and the receiver under ThreadSanitizer
 	@cmake -S . -B build/tsan -G Ninja -DINF_SANITIZE=thread -DINF_WERROR=ON -DINF_TESTS=ON -DINF_PAGE=OFF \
-	    -DINF_RECEIVER=OFF -DINF_EXAMPLES=OFF >build/tsan.log 2>&1 || { cat build/tsan.log; exit 1; }
+	    -DINF_EXAMPLES=OFF >build/tsan.log 2>&1 || { cat build/tsan.log; exit 1; }
 	@cmake --build build/tsan --target $(TSAN_TESTS)
 	@for test in $(TSAN_TESTS); do \
 	    TSAN_OPTIONS=exitcode=66 timeout 300 build/tsan/tests/$$test || exit 1; done

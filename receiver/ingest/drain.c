@@ -246,10 +246,12 @@ static struct share share_now(const inf_drain *d)
     return s;
 }
 
-/* How much of the rests is left, 1 to 0. Until the journal is half full all, from three quarters on nothing. */
+/* How much of the rests is left, 1 to 0. Until the journal is half full all, from three quarters on nothing. A segment
+ * takes its place until all of it is stored. */
 static double patience(inf_drain *d)
 {
-    double full = (double)waiting_bytes(d, d->done) / (double)d->journal_max_bytes;
+    uint64_t held = waiting_bytes(d, d->done >> 32 << 32);
+    double full = (double)held / (double)d->journal_max_bytes;
     return full < 0.5 ? 1 : full > 0.75 ? 0 : (0.75 - full) * 4;
 }
 
@@ -260,18 +262,24 @@ static double crowding(struct share had)
     return ratio < 0 ? 0 : ratio > 1 ? 1 : ratio;
 }
 
-/* After a transaction that had this much of a processor. */
+/* After a transaction that had this much of a processor. It is shorter when the journal fills meanwhile. */
 static void rest(inf_drain *d, struct share had)
 {
-    double factor = REST_FACTOR * patience(d) * crowding(had);
+    double most = REST_FACTOR * crowding(had) * (double)had.worked;
+    bool rested = false;
     pthread_mutex_lock(&d->lock);
-    bool coming = inf_mono_ns() - d->woken_ns < COMING_NS;
-    uint64_t ns = coming ? (uint64_t)((double)had.worked * factor) : 0;
-    uint64_t until = inf_mono_ns() + (ns < REST_MAX_NS ? ns : REST_MAX_NS);
-    for (uint64_t at; ns > 0 && d->waiting == 0 && !d->stopping && (at = inf_mono_ns()) < until;)
-        wait_ns(d, until - at);
+    uint64_t began = inf_mono_ns();
+    bool coming = began - d->woken_ns < COMING_NS;
+    while (coming && d->waiting == 0 && !d->stopping) {
+        double ns = most < REST_MAX_NS ? most : REST_MAX_NS;
+        uint64_t until = began + (uint64_t)(ns * patience(d)), now = inf_mono_ns();
+        if (now >= until)
+            break;
+        rested = true;
+        wait_ns(d, until - now);
+    }
     pthread_mutex_unlock(&d->lock);
-    d->batch.most = ns > 0 ? SMALL_ROWS : BATCH_ROWS;
+    d->batch.most = rested ? SMALL_ROWS : BATCH_ROWS;
 }
 
 /* Where processors are scarce, acknowledging goes before storing: what is acknowledged is safe, and the journal is

@@ -4,8 +4,9 @@
  *
  * Storing a trace costs several times what taking it costs. Where both must share too few processors and traces keep
  * coming, the drain rests after each transaction, so that taking goes first: up to 24 times as long as it has worked,
- * at most a second; less once what waits is half of the journal's bound, and not at all from three quarters on, when
- * somebody waits for it, or at the end. How scarce they are, its waiting for one says: from a quarter of its work on.
+ * at most a second; less once what waits takes half of the journal's bound, also in the middle of a rest, and not at
+ * all from three quarters on, when somebody waits for it, or at the end. How scarce they are, its waiting for one says:
+ * from a quarter of its work on.
  */
 #ifndef INF_INGEST_DRAIN_H
 #define INF_INGEST_DRAIN_H
