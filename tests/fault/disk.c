@@ -24,6 +24,7 @@ struct node {
     bool directory;
     uint8_t *durable;
     size_t durable_size;
+    size_t written_from, written_to; /* by pwritev() since the last sync; 0, 0: nothing */
 };
 
 struct entry {
@@ -232,14 +233,59 @@ static void read_whole(const struct node *n, uint8_t **data, size_t *size)
         fail("read");
 }
 
-static int synced(int fd)
+static int node_of(int fd)
 {
     struct stat st;
-    int node = fstat(fd, &st) == 0 ? find_node(st.st_ino) : -1;
+    return fstat(fd, &st) == 0 ? find_node(st.st_ino) : -1;
+}
+
+static ssize_t disk_pwritev(int fd, const struct iovec *parts, int count, off_t offset)
+{
+    int node = node_of(fd);
+    if (node >= 0)
+        tick();
+    ssize_t n = real.pwritev(fd, parts, count, offset);
+    if (node >= 0 && n > 0) {
+        struct node *w = &nodes[node];
+        if (w->written_to == 0 || (size_t)offset < w->written_from)
+            w->written_from = (size_t)offset;
+        if ((size_t)(offset + n) > w->written_to)
+            w->written_to = (size_t)(offset + n);
+    }
+    return n;
+}
+
+/* What was written is gone, and no later sync brings it to the disk. */
+static void lose(struct node *n)
+{
+    char path[40];
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", n->fd);
+    size_t length = n->written_to - n->written_from;
+    uint8_t *old = calloc(1, length + 1);
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (!old || fd < 0)
+        fail("lose");
+    if (n->durable_size > n->written_from) {
+        size_t have = n->durable_size - n->written_from;
+        memcpy(old, n->durable + n->written_from, have < length ? have : length);
+    }
+    if (pwrite(fd, old, length, (off_t)n->written_from) != (ssize_t)length)
+        fail("lose");
+    close(fd);
+    free(old);
+}
+
+static int synced(int fd)
+{
+    int node = node_of(fd);
     if (node < 0)
         return 0;
     tick();
-    if (sync_fails_one_in > 0 && next(&sync_random) % sync_fails_one_in == 0) {
+    bool fails = sync_fails_one_in > 0 && next(&sync_random) % sync_fails_one_in == 0;
+    if (fails && nodes[node].written_to > 0 && next(&sync_random) % 2)
+        lose(&nodes[node]);
+    nodes[node].written_from = nodes[node].written_to = 0;
+    if (fails) {
         errno = EIO;
         return -1;
     }
@@ -280,6 +326,7 @@ static void install(void)
     inf_os.unlink = disk_unlink;
     inf_os.rmdir = disk_rmdir;
     inf_os.rename = disk_rename;
+    inf_os.pwritev = disk_pwritev;
     inf_os.fsync = synced;
     inf_os.fdatasync = synced;
     inf_os.ftruncate = disk_ftruncate;

@@ -24,7 +24,8 @@ void disk_crash_at(uint64_t call, void (*on_crash)(void *context), void *context
 /* Builds the image in `image`, an existing empty directory. */
 void disk_image(const char *image, uint64_t seed);
 
-/* One in `one_in` syncs fails with EIO; 0: none. */
+/* One in `one_in` syncs fails with EIO; 0: none. Every other time what pwritev() had written since the last one is gone
+ * from the file, and no later sync brings it back. */
 void disk_fail_syncs(unsigned one_in, uint64_t seed);
 
 #endif
