@@ -104,6 +104,8 @@ static void add_plain_headers(const inf_request *request, struct MHD_Response *r
     add(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
     if (agent_route(request->route))
         add(response, "Infinium-Batch", INF_BATCH_HEADER);
+    if (request->doubtful)
+        add(response, MHD_HTTP_HEADER_CONNECTION, "close");
     if (request->retry_after)
         add(response, MHD_HTTP_HEADER_RETRY_AFTER, request->retry_after);
     if (request->allow[0])

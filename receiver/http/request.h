@@ -58,7 +58,8 @@ struct inf_request {
     const inf_route_def *def; /* &inf_routes[route] */
     bool head;                /* the method is HEAD */
     bool refused;             /* an answer stands already; the body is read over */
-    bool suspended;           /* in this call of the server library; only the connection's thread looks at it */
+    bool doubtful;  /* where its body ends, or who sent it, is not sure: the connection ends with the refusal */
+    bool suspended; /* in this call of the server library; only the connection's thread looks at it */
 
     char segments[2][INF_SEGMENT_SIZE]; /* of the path, what stands at {...} of the pattern */
     uint8_t agent_id[16];               /* of the path, at {agent} */

@@ -24,6 +24,7 @@
 #include "base/os.h"
 #include "http/answer.h"
 #include "http/connections.h"
+#include "http/headers.h"
 #include "http/listen.h"
 #include "http/loop.h"
 #include "http/rate.h"
@@ -383,10 +384,16 @@ static enum MHD_Result send_answer(inf_http *http, inf_request *r)
 /* Headers are there. May suspend. */
 static void begin(inf_http *http, inf_request *r, const char *url, const char *method)
 {
-    r->url = url;
+    r->url = inf_headers_path(url);
     r->method = method;
     r->began_ns = inf_logging_requests() ? inf_mono_ns() : 0;
-    inf_route_find(r, url, method);
+    inf_route_find(r, r->url, method);
+    const char *doubt = inf_headers_doubt(r->connection);
+    if (doubt) {
+        r->allow[0] = 0;
+        r->doubtful = true;
+        inf_request_refuse(r, MHD_HTTP_BAD_REQUEST, doubt);
+    }
     if (r->refused)
         return;
     if (atomic_load(&http->quiet)) {
@@ -414,7 +421,7 @@ static bool wants_continue(const inf_request *r)
 static bool answer_early(const inf_request *r)
 {
     const char *length = inf_request_header(r, MHD_HTTP_HEADER_CONTENT_LENGTH);
-    return r->refused && (wants_continue(r) || (length && strtoull(length, NULL, 10) > READ_OVER_MAX));
+    return r->refused && (r->doubtful || wants_continue(r) || (length && strtoull(length, NULL, 10) > READ_OVER_MAX));
 }
 
 /* On the commit thread; the request is the loop's again, or gone, once `commit` has changed. */
@@ -583,9 +590,10 @@ static int start_loop(inf_http *http, unsigned connections)
         flags, 0, inf_connections_accept, http->connections, take, loop, MHD_OPTION_NOTIFY_CONNECTION,
         inf_connections_notify, http->connections, MHD_OPTION_EXTERNAL_LOGGER, library_says, NULL,
         MHD_OPTION_LISTEN_SOCKET, http->listener, MHD_OPTION_NOTIFY_COMPLETED, completed, loop,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_LIMIT, connections,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, tls ? MHD_OPTION_HTTPS_CERT_CALLBACK2 : MHD_OPTION_END,
-        inf_tls_callback(), MHD_OPTION_HTTPS_PRIORITIES, INF_TLS_PRIORITIES, MHD_OPTION_END);
+        MHD_OPTION_UNESCAPE_CALLBACK, inf_headers_unescape, NULL, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)IDLE_SECONDS, tls ? MHD_OPTION_HTTPS_CERT_CALLBACK2 : MHD_OPTION_END, inf_tls_callback(),
+        MHD_OPTION_HTTPS_PRIORITIES, INF_TLS_PRIORITIES, MHD_OPTION_END);
     if (!daemon)
         return INF_ESYS;
     int rc = inf_http_loop_start(&loop->loop, daemon);

@@ -211,6 +211,45 @@ static void refusals_leave_the_connection_usable(void **state)
     assert_int_equal(stored(r), 1);
 }
 
+/* What a proxy in front might take for another request: refused, and the connection ends, since nobody knows where the
+ * next one begins. */
+static void what_may_mean_two_things(void **state)
+{
+    struct running *r = *state;
+    static const struct bad cases[] = {
+        {"two lengths", "POST", POST_PATH, JSON "Content-Length: 3\r\n", BODY, 400, "twice"},
+        {"two keys", "POST", POST_PATH, JSON "x-agent-key: wrong-secret\r\n", BODY, 400, "twice"},
+        {"two hosts", "POST", POST_PATH, JSON "Host: localhost\r\n", BODY, 400, "twice"},
+        {"two tokens", "GET", "/api/v1/traces", "Authorization: Bearer a\r\nauthorization: Bearer b\r\n", NULL, 400,
+         "twice"},
+        {"length and chunks", "POST", POST_PATH, JSON "Transfer-Encoding: chunked\r\n", BODY, 400, "both"},
+        {"unknown coding", "POST", POST_PATH, JSON "Transfer-Encoding: gzip, chunked\r\n", NULL, 400, "chunked"},
+        {"blank in a name", "POST", POST_PATH, JSON "Content-Length : 3\r\n", BODY, 400, "blank"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct bad *b = &cases[i];
+        connection c = http_open(r->port);
+        answer a = http_ask(&c, b->method, b->path, b->headers, b->body, b->body ? strlen(b->body) : 0);
+        if (a.status != b->status || !strstr(a.body, b->reason) || strncmp(a.body, "{\"error\":\"", 10) != 0)
+            fail_msg("%s: expected %d with %s, got %d: %s", b->what, b->status, b->reason, a.status, a.body);
+        assert_int_equal(http_more(&c), 0); /* closed */
+        http_close(&c);
+    }
+    assert_int_equal(stored(r), 0);
+}
+
+static void whole_urls_and_paths_with_a_nul(void **state)
+{
+    struct running *r = *state;
+    check_answer(http_ask(&r->c, "GET", "http://127.0.0.1/healthz", NULL, NULL, 0), 200, "ok");
+    check_answer(http_ask(&r->c, "POST", "HTTP://127.0.0.1" POST_PATH, JSON, BODY, strlen(BODY)), 201, NULL);
+    check_answer(http_ask(&r->c, "POST", POST_PATH "%00", JSON, BODY, strlen(BODY)), 404, "nothing");
+    check_answer(http_ask(&r->c, "GET", "/healthz%00/x", NULL, NULL, 0), 404, "nothing");
+    check_answer(http_ask(&r->c, "GET", "http://127.0.0.1/healthz%00", NULL, NULL, 0), 404, "nothing");
+    check_answer(http_ask(&r->c, "GET", "/%68ealthz", NULL, NULL, 0), 200, "ok");
+    assert_int_equal(stored(r), 1);
+}
+
 static void too_deep(void **state)
 {
     struct running *r = *state;
@@ -424,6 +463,8 @@ int main(void)
         TEST(extra_header_on_an_empty_body),
         TEST(types_that_clients_send_unasked),
         TEST(refusals_leave_the_connection_usable),
+        TEST(what_may_mean_two_things),
+        TEST(whole_urls_and_paths_with_a_nul),
         TEST(too_deep),
         TEST(size_limit),
         TEST(chunked_size_limit),
