@@ -70,21 +70,32 @@ def pytest(key, title, folder, seconds, options=()):
     return Suite(key, title, command, seconds, environment, ROOT / folder)
 
 
+def node_has(option):
+    try:
+        return option in subprocess.run(["node", "--help"], capture_output=True, text=True, timeout=30).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
 def browser():
     folder = ROOT / "tests" / "browser"
     files = sorted(str(path) for path in folder.glob("*.test.mjs"))
     command = ["node", "--test", "--test-reporter=spec", "--test-reporter-destination=stdout"]
+    command += ["--test-concurrency=2"] if node_has("--test-concurrency") else []  # since 20.10; else one file at a time
     command += ["--test-reporter=tap", f"--test-reporter-destination={RESULTS / 'browser.tap'}", *files]
     environment = {"INFINIUM": str(BIN / "infinium"), "INFINIUM_PYTHON": str(BIN / "python")}
     return Suite("browser", "Browser", command, 600, environment, folder, ".tap")
 
+
+# These mostly wait for processes and servers. A file stays with one worker: its tests share what is costly to set up.
+SIDE_BY_SIDE = ["-n", "2", "--dist", "loadfile"]
 
 SUITES = [
     ctest("c", "C", ROOT / "build" / "release"),
     ctest("c-sanitized", "C with ASan and UBSan", ROOT / "build" / "asan"),
     pytest("python", "Python package", "tests/python", 600),
     pytest("conformance", "Conformance", "tests/conformance", 400, ["-n", "2"]),
-    pytest("e2e", "End to end", "tests/e2e", 600),
+    pytest("e2e", "End to end", "tests/e2e", 600, SIDE_BY_SIDE),
     browser(),
 ]
 

@@ -18,6 +18,9 @@ class Status:
     def __init__(self, status, message="no", **headers):
         self.status, self.message, self.headers = status, message, headers
 
+    def __str__(self):
+        return str(self.status)
+
 
 class Whole:
     """This body, as it is, with status 200."""

@@ -6,23 +6,8 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT, clean_environment, infinium
-
-PACKAGES = {"published": "infinium-o2==1.2.0", "earlier": "infinium-o2==0.1.0"}
-FOLDERS = {"published": "published-client", "earlier": "published-client-0.1.0"}
-
-
-def python_of(which):
-    if which == "ours":
-        return sys.executable
-    folder = ROOT / "build" / FOLDERS[which]
-    python, stamp = folder / "bin" / "python", folder / "ready"
-    if not stamp.exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True, timeout=120)
-        subprocess.run([str(python), "-m", "pip", "install", "-q", PACKAGES[which]], check=True, timeout=240)
-        stamp.touch()
-    return str(python)
-
+from conftest import clean_environment, infinium
+from published import PACKAGES, published_python
 
 def create_prompt(receiver, tmp_path):
     text = tmp_path / "prompt.txt"
@@ -38,13 +23,13 @@ def run(which, source, tmp_path, **environment):
     """Runs a program with that client; a published one sees nothing but its own environment."""
     path = tmp_path / "program.py"
     path.write_text(source)
-    options = []
+    command = [sys.executable]
     if which != "ours":
-        options = ["-I"]
+        command = [published_python(which), "-I"]
         name, version = PACKAGES[which].split("==")
         path.write_text(f"from importlib.metadata import version\nassert version('{name}') == '{version}'\n" + source)
     done = subprocess.run(
-        [python_of(which), *options, str(path)], capture_output=True, text=True, timeout=100, env=clean_environment(**environment)
+        [*command, str(path)], capture_output=True, text=True, timeout=100, env=clean_environment(**environment)
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -1,28 +1,13 @@
 """The published client, infinium-o2 1.2.0, in an environment of its own, pointed at our receiver."""
 
 import subprocess
-import sys
 
 import pytest
-from conftest import ROOT, clean_environment
-
-VENV = ROOT / "build" / "published-client"
-PACKAGE = "infinium-o2==1.2.0"
-
-
-@pytest.fixture(scope="module")
-def published_python():
-    python = VENV / "bin" / "python"
-    stamp = VENV / "ready"
-    if not stamp.exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=True, timeout=120)
-        subprocess.run([str(python), "-m", "pip", "install", "-q", PACKAGE], check=True, timeout=240)
-        stamp.touch()
-    return python
-
+from conftest import clean_environment
+from published import published_python
 
 @pytest.mark.timeout(400)
-def test_decorated_functions_arrive(published_python, receiver, agent, tmp_path):
+def test_decorated_functions_arrive(receiver, agent, tmp_path):
     source = tmp_path / "published.py"
     source.write_text(
         """
@@ -63,7 +48,7 @@ print(answer.data["traceId"])
 """
     )
     done = subprocess.run(
-        [str(published_python), str(source)],
+        [published_python("published"), str(source)],
         capture_output=True,
         text=True,
         timeout=60,
