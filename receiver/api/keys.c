@@ -121,6 +121,10 @@ void inf_api_key_rotate(inf_request *r, inf_worker *worker)
         inf_api_store_failed(r, worker, rc);
     else
         inf_api_created(r, "key_id", new_id, "key", key);
+    if (rc == 0 && overlap == 0) {
+        inf_keys_refresh(r->receiver->keys);
+        inf_hub_cut(r->receiver->hub); /* who watches with it, or with a session of its links, does no more */
+    }
 }
 
 void inf_api_key_revoke(inf_request *r, inf_worker *worker)

@@ -1,7 +1,8 @@
-/* GET sessions: traces of one session_id taken together, the session with the latest trace first. */
+/* GET sessions: an agent's traces of one session_id taken together, the session with the latest trace first. */
 #include "api/api.h"
 #include "api/query.h"
 #include "base/clock.h"
+#include "base/id.h"
 #include "base/json_write.h"
 #include "infinium.h"
 
@@ -16,9 +17,13 @@ static void time_of(inf_json_writer *w, const char *key, uint64_t ns)
 static int write_row(void *context, const inf_session_row *s)
 {
     inf_json_writer *w = context;
+    char agent[37];
+    inf_id_uuid(s->agent_id, agent);
     inf_json_begin_object(w);
     inf_json_key(w, "session_id");
     inf_json_put_text(w, s->session_id);
+    inf_json_key(w, "agent_id");
+    inf_json_put_text(w, agent);
     inf_json_key(w, "user_id");
     inf_json_put_text(w, s->user_id);
     inf_json_key(w, "traces");

@@ -21,6 +21,10 @@
 #define INF_SQLITE_AGENT "LEFT JOIN agents a ON a.id = t.agent_id "
 
 /* Statements that are prepared once and kept. */
+/* A link or session that a key made is good as long as the key is. */
+#define INF_TOKEN_OF_GOOD_KEY                                                                                          \
+    "AND (key_id IS NULL OR EXISTS (SELECT 1 FROM keys k WHERE k.id = key_id AND k.revoked_ns IS NULL AND "            \
+    "(k.expires_ns = 0 OR k.expires_ns > ?3))) "
 #define INF_STORE_STATEMENTS(X)                                                                                        \
     X(BEGIN, "BEGIN IMMEDIATE")                                                                                        \
     X(COMMIT, "COMMIT")                                                                                                \
@@ -88,8 +92,9 @@
     X(JUDGEMENT_DELETE, "DELETE FROM judgements WHERE trace_id = (SELECT id FROM traces WHERE seq = ?1)")              \
     X(TOKEN_ADD, "INSERT INTO tokens(digest, kind, expires_ns, role, agent_id, key_id) VALUES(?1,?2,?3,?4,?5,?6)")     \
     X(TOKEN_PURGE, "DELETE FROM tokens WHERE expires_ns <= ?1")                                                        \
-    X(TOKEN_GET, "SELECT role, agent_id, key_id FROM tokens WHERE digest = ?1 AND kind = ?2 AND expires_ns > ?3")      \
-    X(TOKEN_TAKE, "DELETE FROM tokens WHERE digest = ?1 AND kind = ?2 AND expires_ns > ?3 "                            \
+    X(TOKEN_GET, "SELECT role, agent_id, key_id FROM tokens WHERE digest = ?1 AND kind = ?2 AND expires_ns > "         \
+                 "?3 " INF_TOKEN_OF_GOOD_KEY)                                                                          \
+    X(TOKEN_TAKE, "DELETE FROM tokens WHERE digest = ?1 AND kind = ?2 AND expires_ns > ?3 " INF_TOKEN_OF_GOOD_KEY      \
                   "RETURNING role, agent_id, key_id")
 
 enum inf_store_statement {

@@ -352,6 +352,7 @@ def test_sessions(api):
     sessions = api.get("/sessions")["sessions"]
     assert [session["session_id"] for session in sessions] == ["one", "two"]
     one = sessions[0]
+    assert one["agent_id"] == api.agent["agent_id"]  # of another agent with such a session there is another one
     assert (one["traces"], one["errors"], one["user_id"], one["prompt_tokens"], one["completion_tokens"]) == (2, 1, "ann", 15, 3)
     assert one["first_at"].startswith("2026-11-23T10:00:01") and one["last_at"].startswith("2026-11-23T10:00:03")
     assert [session["session_id"] for session in api.get("/sessions", user="ann")["sessions"]] == ["one"]

@@ -233,6 +233,57 @@ static void links_for_readers_and_their_end(void **state)
     check_answer(a, 200, "\"action\":\"login.create\",\"subject\":\"\",\"detail\":\"read of agent " AGENT "\"");
 }
 
+static connection watch(struct running *r, const char *headers)
+{
+    char head[500];
+    connection c = http_open(r->port);
+    int n = snprintf(head, sizeof head, "GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n%s\r\n", headers);
+    assert_int_equal(http_send(&c, head, (size_t)n), 0);
+    while (!c.length || !strstr(c.data, ": hello"))
+        assert_true(http_more(&c));
+    return c;
+}
+
+static void assert_ends(connection *c)
+{
+    while (!strstr(c->data, "\r\n0\r\n\r\n"))
+        assert_true(http_more(c));
+    http_close(c);
+}
+
+/* What a key's links began ends with the key also when it is replaced: with an overlap, when that is over. */
+static void rotation_ends_what_links_began(void **state)
+{
+    struct running *r = *state;
+    for (int overlap = 0; overlap <= 1; overlap++) {
+        char id[40], key[INF_BEARER_SIZE], bearer[200], cookie[200], path[200], body[40], pending[200];
+        answer a = manage(r, "POST", "/api/v1/keys", "{\"role\":\"admin\"}");
+        member(&a, "key_id", id, sizeof id);
+        member(&a, "key", key, sizeof key);
+        snprintf(bearer, sizeof bearer, "Authorization: Bearer %s\r\n", key);
+        a = http_ask(&r->c, "POST", "/api/v1/logins", bearer, "{\"role\":\"admin\"}", 16);
+        open_link(r, &a, cookie, sizeof cookie);
+        a = http_ask(&r->c, "POST", "/api/v1/logins", bearer, "", 0);
+        member(&a, "path", pending, sizeof pending);
+        connection of_key = watch(r, bearer);
+        connection of_session = watch(r, cookie);
+        snprintf(path, sizeof path, "/api/v1/keys/%s/rotate", id);
+        snprintf(body, sizeof body, "{\"overlap_s\":%d}", overlap);
+        check_answer(manage(r, "POST", path, body), 201, NULL);
+        if (overlap == 0) {
+            assert_ends(&of_key);
+            assert_ends(&of_session);
+        } else {
+            assert_int_equal(status_with(r, "/api/v1/keys", cookie), 200);
+            usleep(1100000);
+            http_close(&of_key);
+            http_close(&of_session);
+        }
+        assert_int_equal(status_with(r, "/api/v1/keys", cookie), 401);
+        check_answer(http_ask(&r->c, "GET", pending, NULL, NULL, 0), 403, NULL);
+    }
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up_admin, tear_down)
@@ -241,6 +292,7 @@ int main(void)
         TEST(a_readers_key_from_its_making_to_its_end),
         TEST(events_of_one_agent),
         TEST(links_for_readers_and_their_end),
+        TEST(rotation_ends_what_links_began),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
