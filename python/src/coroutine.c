@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include "stand_in.h"
+
 #define MAX_FREE 64
 
 #if PY_VERSION_HEX < 0x030A0000
@@ -15,16 +17,8 @@ typedef enum { PYGEN_RETURN = 0, PYGEN_ERROR = -1, PYGEN_NEXT = 1 } PySendResult
 #endif
 
 struct coroutine_object {
-    PyObject_HEAD PyObject *inner; /* the coroutine, or the iterator of another awaitable */
-    traced_object *traced;
-    PyObject *args; /* until the first resume: all argument values, keywords last */
-    PyObject *kwnames;
-    context_object *context; /* the open trace; NULL before the first resume, after the end, or when not recording */
-    core_state *state;
-    PyObject *weakrefs;
+    stand_in base; /* a coroutine, or the iterator of another awaitable */
     coroutine_object *next_free;
-    bool started;
-    bool running;
 };
 
 static coroutine_object *coroutine_alloc(core_state *state)
@@ -42,7 +36,7 @@ static coroutine_object *coroutine_alloc(core_state *state)
         return NULL;
     }
     memset((char *)self + sizeof(PyObject), 0, sizeof *self - sizeof(PyObject));
-    self->state = state;
+    self->base.state = state;
     return self;
 }
 
@@ -54,12 +48,12 @@ PyObject *coroutine_adopt(traced_object *traced, PyObject *inner, context_object
         return inner;
     }
     Py_INCREF(traced);
-    self->inner = inner;
-    self->traced = traced;
-    self->context = context;
-    self->args = self->kwnames = NULL;
-    self->started = true;
-    self->running = false;
+    self->base.inner = inner;
+    self->base.traced = traced;
+    self->base.context = context;
+    self->base.args = self->base.kwnames = NULL;
+    self->base.started = true;
+    self->base.running = false;
     PyObject_GC_Track(self);
     return (PyObject *)self;
 }
@@ -84,58 +78,29 @@ PyObject *coroutine_wrap(traced_object *traced, PyObject *inner, PyObject *const
     coroutine_object *self = coroutine_alloc(state);
     if (!self)
         return inner;
-    Py_ssize_t count = nargs + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0);
-    PyObject *kept = PyTuple_New(count);
-    if (likely(kept != NULL)) {
-        for (Py_ssize_t i = 0; i < count; i++) {
-            Py_INCREF(args[i]);
-            PyTuple_SET_ITEM(kept, i, args[i]);
-        }
-    } else {
-        PyErr_Clear();
-    }
     Py_INCREF(traced);
-    Py_XINCREF(kwnames);
-    self->inner = inner;
-    self->traced = traced;
-    self->args = kept;
-    self->kwnames = kwnames;
-    self->started = self->running = false;
+    self->base.inner = inner;
+    self->base.traced = traced;
+    stand_in_keep(&self->base, args, nargs, kwnames);
+    self->base.started = self->base.running = false;
     PyObject_GC_Track(self);
     return (PyObject *)self;
 }
 
-static void coroutine_begin(coroutine_object *self)
-{
-    self->started = true;
-    if (self->args) {
-        Py_ssize_t keywords = self->kwnames ? PyTuple_GET_SIZE(self->kwnames) : 0;
-        self->context = context_begin(self->traced, ((PyTupleObject *)self->args)->ob_item,
-                                      PyTuple_GET_SIZE(self->args) - keywords, self->kwnames);
-    }
-    Py_CLEAR(self->args);
-    Py_CLEAR(self->kwnames);
-}
-
-static context_object *take_context(coroutine_object *self)
-{
-    context_object *context = self->context;
-    self->context = NULL;
-    return context;
-}
+static const char executing[] = "coroutine already executing";
 
 static void end_with_result(coroutine_object *self, PyObject *result)
 {
-    context_object *context = take_context(self);
+    context_object *context = stand_in_take(&self->base);
     if (context)
-        context_end_result(context, self->traced, result);
+        context_end_result(context, self->base.traced, result);
 }
 
 static void end_with_error(coroutine_object *self)
 {
-    context_object *context = take_context(self);
+    context_object *context = stand_in_take(&self->base);
     if (context)
-        context_end_error(context, self->traced, NULL);
+        context_end_error(context, self->base.traced, NULL);
 }
 
 #if PY_VERSION_HEX < 0x030A0000
@@ -155,29 +120,21 @@ static PySendResult send_inner(PyObject *inner, PyObject *value, PyObject **resu
 #define send_inner PyIter_Send
 #endif
 
-static bool already_running(coroutine_object *self)
-{
-    if (likely(!self->running))
-        return false;
-    PyErr_SetString(PyExc_ValueError, "coroutine already executing");
-    return true;
-}
-
 static PySendResult coroutine_am_send(coroutine_object *self, PyObject *value, PyObject **result)
 {
     *result = NULL;
-    if (already_running(self))
+    if (stand_in_is_running(&self->base, executing))
         return PYGEN_ERROR;
-    if (!self->started)
-        coroutine_begin(self);
-    context_object *context = self->context;
+    if (!self->base.started)
+        stand_in_begin(&self->base);
+    context_object *context = self->base.context;
     if (unlikely(!context))
-        return send_inner(self->inner, value, result);
-    self->running = true;
+        return send_inner(self->base.inner, value, result);
+    self->base.running = true;
     PyObject *token = context_enter(context);
-    PySendResult outcome = send_inner(self->inner, value, result);
-    context_leave(self->state, token);
-    self->running = false;
+    PySendResult outcome = send_inner(self->base.inner, value, result);
+    context_leave(self->base.state, token);
+    self->base.running = false;
     if (outcome == PYGEN_RETURN)
         end_with_result(self, *result);
     else if (outcome == PYGEN_ERROR)
@@ -214,7 +171,7 @@ static PyObject *coroutine_iternext(coroutine_object *self)
 /* After a call that answers by exception: StopIteration is the result, everything else an error. */
 static void end_with_exception(coroutine_object *self)
 {
-    if (!self->context)
+    if (!self->base.context)
         return;
     if (!PyErr_ExceptionMatches(PyExc_StopIteration)) {
         end_with_error(self);
@@ -238,21 +195,21 @@ static PyObject *coroutine_throw(coroutine_object *self, PyObject *const *args, 
         PyErr_SetString(PyExc_TypeError, "throw() takes one to three arguments");
         return NULL;
     }
-    if (already_running(self))
+    if (stand_in_is_running(&self->base, executing))
         return NULL;
-    if (!self->started) { /* the body never runs: nothing to trace */
-        self->started = true;
-        Py_CLEAR(self->args);
-        Py_CLEAR(self->kwnames);
+    if (!self->base.started) { /* the body never runs: nothing to trace */
+        self->base.started = true;
+        Py_CLEAR(self->base.args);
+        Py_CLEAR(self->base.kwnames);
     }
-    PyObject *stack[4] = {self->inner};
+    PyObject *stack[4] = {self->base.inner};
     for (Py_ssize_t i = 0; i < nargs; i++)
         stack[i + 1] = args[i];
-    self->running = true;
-    PyObject *token = self->context ? context_enter(self->context) : NULL;
-    PyObject *result = PyObject_VectorcallMethod(self->state->name_throw, stack, (size_t)nargs + 1, NULL);
-    context_leave(self->state, token);
-    self->running = false;
+    self->base.running = true;
+    PyObject *token = self->base.context ? context_enter(self->base.context) : NULL;
+    PyObject *result = PyObject_VectorcallMethod(self->base.state->name_throw, stack, (size_t)nargs + 1, NULL);
+    context_leave(self->base.state, token);
+    self->base.running = false;
     if (!result)
         end_with_exception(self);
     return result;
@@ -260,28 +217,28 @@ static PyObject *coroutine_throw(coroutine_object *self, PyObject *const *args, 
 
 static PyObject *close_inner(coroutine_object *self, const char *message)
 {
-    self->started = true;
-    Py_CLEAR(self->args);
-    Py_CLEAR(self->kwnames);
-    self->running = true;
-    PyObject *token = self->context ? context_enter(self->context) : NULL;
-    PyObject *result = PyObject_VectorcallMethod(self->state->name_close, &self->inner, 1, NULL);
-    context_leave(self->state, token);
-    self->running = false;
+    self->base.started = true;
+    Py_CLEAR(self->base.args);
+    Py_CLEAR(self->base.kwnames);
+    self->base.running = true;
+    PyObject *token = self->base.context ? context_enter(self->base.context) : NULL;
+    PyObject *result = PyObject_VectorcallMethod(self->base.state->name_close, &self->base.inner, 1, NULL);
+    context_leave(self->base.state, token);
+    self->base.running = false;
     if (!result) {
         end_with_error(self);
         return NULL;
     }
-    context_object *context = take_context(self);
+    context_object *context = stand_in_take(&self->base);
     if (context)
-        context_end_note(context, self->traced, "GeneratorExit", message);
+        context_end_note(context, self->base.traced, "GeneratorExit", message);
     return result;
 }
 
 static PyObject *coroutine_close(coroutine_object *self, PyObject *unused)
 {
     (void)unused;
-    if (already_running(self))
+    if (stand_in_is_running(&self->base, executing))
         return NULL;
     return close_inner(self, "the coroutine was closed before it finished");
 }
@@ -300,7 +257,7 @@ typedef struct await_object {
 static PyObject *coroutine_await_method(coroutine_object *self, PyObject *unused)
 {
     (void)unused;
-    await_object *iterator = PyObject_GC_New(await_object, self->state->await_type);
+    await_object *iterator = PyObject_GC_New(await_object, self->base.state->await_type);
     if (!iterator)
         return NULL;
     Py_INCREF(self);
@@ -364,83 +321,44 @@ PyType_Spec await_spec = {
     .slots = await_slots,
 };
 
-static PyObject *coroutine_getattro(coroutine_object *self, PyObject *name)
-{
-    if (is_wrapped_name(self->state, name))
-        return PyObject_GetAttr(self->inner, name);
-    PyObject *value = PyObject_GenericGetAttr((PyObject *)self, name);
-    if (value || !PyErr_ExceptionMatches(PyExc_AttributeError) || !self->inner)
-        return value;
-    PyErr_Clear();
-    return PyObject_GetAttr(self->inner, name);
-}
-
-static int coroutine_setattro(coroutine_object *self, PyObject *name, PyObject *value)
-{
-    return PyObject_SetAttr(self->inner, name, value);
-}
-
 static PyObject *coroutine_class(coroutine_object *self, void *closure)
 {
     (void)closure;
-    PyObject *type = (PyObject *)(PyCoro_CheckExact(self->inner) ? &PyCoro_Type : Py_TYPE(self));
+    PyObject *type = (PyObject *)(PyCoro_CheckExact(self->base.inner) ? &PyCoro_Type : Py_TYPE(self));
     Py_INCREF(type);
     return type;
-}
-
-static PyObject *coroutine_repr(coroutine_object *self)
-{
-    return PyObject_Repr(self->inner);
-}
-
-static int coroutine_traverse(coroutine_object *self, visitproc visit, void *arg)
-{
-    Py_VISIT(Py_TYPE(self));
-    Py_VISIT(self->inner);
-    Py_VISIT(self->traced);
-    Py_VISIT(self->args);
-    Py_VISIT(self->kwnames);
-    Py_VISIT(self->context);
-    return 0;
-}
-
-static int coroutine_clear(coroutine_object *self)
-{
-    Py_CLEAR(self->args);
-    Py_CLEAR(self->kwnames);
-    return 0;
 }
 
 /* Abandoned half-way: the body's own clean-up runs as it would have, inside its trace, and the trace ends. */
 static void coroutine_finalize(PyObject *object)
 {
     coroutine_object *self = (coroutine_object *)object;
-    if (!self->context || self->running)
+    if (!self->base.context || self->base.running)
         return;
     saved_error error;
     save_error(&error);
     PyObject *done = close_inner(self, "the coroutine was abandoned before it finished");
     if (!done)
-        PyErr_WriteUnraisable(self->inner);
+        PyErr_WriteUnraisable(self->base.inner);
     Py_XDECREF(done);
     restore_error(&error);
 }
 
 static void coroutine_dealloc(coroutine_object *self)
 {
-    core_state *state = self->state;
+    core_state *state = self->base.state;
     PyTypeObject *type = Py_TYPE(self);
-    if (unlikely(self->context != NULL) && PyObject_CallFinalizerFromDealloc((PyObject *)self) < 0)
+    if (unlikely(self->base.context != NULL) && PyObject_CallFinalizerFromDealloc((PyObject *)self) < 0)
         return;
     PyObject_GC_UnTrack(self);
-    if (self->weakrefs)
+    if (self->base.weakrefs)
         PyObject_ClearWeakRefs((PyObject *)self);
-    coroutine_clear(self);
-    context_object *context = take_context(self);
+    stand_in_clear((PyObject *)self);
+    context_object *context = stand_in_take(&self->base);
     if (unlikely(context != NULL))
-        context_end_note(context, self->traced, "GeneratorExit", "the coroutine was abandoned before it finished");
-    Py_CLEAR(self->inner);
-    Py_CLEAR(self->traced);
+        context_end_note(context, self->base.traced, "GeneratorExit", "the coroutine was abandoned before it finished");
+    Py_CLEAR(self->base.inner);
+    Py_CLEAR(self->base.traced);
     if (state->free_coroutine_count < MAX_FREE && !state->dead && type == state->coroutine_type &&
         !PyObject_GC_IsFinalized((PyObject *)self)) {
         self->next_free = state->free_coroutines;
@@ -487,19 +405,19 @@ static PyGetSetDef coroutine_getset[] = {
 };
 
 static PyMemberDef coroutine_members[] = {
-    {"__weaklistoffset__", T_PYSSIZET, offsetof(coroutine_object, weakrefs), READONLY, NULL},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(coroutine_object, base.weakrefs), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 
 static PyType_Slot coroutine_slots[] = {
     {Py_tp_dealloc, coroutine_dealloc},
     {Py_tp_finalize, coroutine_finalize},
-    {Py_tp_traverse, coroutine_traverse},
-    {Py_tp_clear, coroutine_clear},
+    {Py_tp_traverse, stand_in_traverse},
+    {Py_tp_clear, stand_in_clear},
     {Py_tp_iternext, coroutine_iternext},
-    {Py_tp_getattro, coroutine_getattro},
-    {Py_tp_setattro, coroutine_setattro},
-    {Py_tp_repr, coroutine_repr},
+    {Py_tp_getattro, stand_in_getattro},
+    {Py_tp_setattro, stand_in_setattro},
+    {Py_tp_repr, stand_in_repr},
     {Py_tp_methods, coroutine_methods},
     {Py_tp_getset, coroutine_getset},
     {Py_tp_members, coroutine_members},

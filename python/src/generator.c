@@ -11,17 +11,11 @@
 
 #include <string.h>
 
+#include "stand_in.h"
+
 typedef struct generator_object {
-    PyObject_HEAD PyObject *inner;
-    traced_object *traced;
-    PyObject *args; /* until the first resume: all argument values, keywords last */
-    PyObject *kwnames;
-    context_object *context; /* the open trace; NULL before the first resume, after the end, or when not recording */
-    core_state *state;
-    PyObject *weakrefs;
+    stand_in base;
     capture_items items;
-    bool started;
-    bool running;
 } generator_object;
 
 typedef struct step_object {
@@ -30,6 +24,7 @@ typedef struct step_object {
     bool closing;    /* aclose() */
 } step_object;
 
+static const char executing[] = "generator already executing";
 static const char closed[] = "closed before it was exhausted";
 
 PyObject *generator_wrap(traced_object *traced, PyObject *inner, PyObject *const *args, Py_ssize_t nargs,
@@ -50,90 +45,53 @@ PyObject *generator_wrap(traced_object *traced, PyObject *inner, PyObject *const
         return inner;
     }
     memset((char *)self + sizeof(PyObject), 0, sizeof *self - sizeof(PyObject));
-    if (!context) {
-        Py_ssize_t count = nargs + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0);
-        self->args = PyTuple_New(count);
-        if (self->args) {
-            for (Py_ssize_t i = 0; i < count; i++) {
-                Py_INCREF(args[i]);
-                PyTuple_SET_ITEM(self->args, i, args[i]);
-            }
-        } else {
-            PyErr_Clear();
-        }
-        Py_XINCREF(kwnames);
-        self->kwnames = kwnames;
-    }
+    if (!context)
+        stand_in_keep(&self->base, args, nargs, kwnames);
     Py_INCREF(traced);
-    self->inner = inner;
-    self->traced = traced;
-    self->context = context;
-    self->state = state;
-    self->started = context != NULL;
+    self->base.inner = inner;
+    self->base.traced = traced;
+    self->base.context = context;
+    self->base.state = state;
+    self->base.started = context != NULL;
     PyObject_GC_Track(self);
     return (PyObject *)self;
 }
 
-static void forget_arguments(generator_object *self)
-{
-    self->started = true;
-    Py_CLEAR(self->args);
-    Py_CLEAR(self->kwnames);
-}
-
-static void begin(generator_object *self)
-{
-    self->started = true;
-    if (self->args) {
-        Py_ssize_t keywords = self->kwnames ? PyTuple_GET_SIZE(self->kwnames) : 0;
-        self->context = context_begin(self->traced, ((PyTupleObject *)self->args)->ob_item,
-                                      PyTuple_GET_SIZE(self->args) - keywords, self->kwnames);
-    }
-    forget_arguments(self);
-}
-
-static context_object *take_context(generator_object *self)
-{
-    context_object *context = self->context;
-    self->context = NULL;
-    return context;
-}
-
 static void yielded(generator_object *self, PyObject *item)
 {
-    context_object *context = self->context;
-    if (likely(context && context->phase == CONTEXT_OPEN && self->traced->capture_output))
+    context_object *context = self->base.context;
+    if (likely(context && context->phase == CONTEXT_OPEN && self->base.traced->capture_output))
         capture_item(&self->items, item);
 }
 
 static void end_exhausted(generator_object *self, PyObject *result)
 {
-    context_object *context = take_context(self);
+    context_object *context = stand_in_take(&self->base);
     if (context)
-        context_end_items(context, self->traced, &self->items, result, NULL);
+        context_end_items(context, self->base.traced, &self->items, result, NULL);
     capture_items_clear(&self->items);
 }
 
 static void end_closed(generator_object *self)
 {
-    context_object *context = take_context(self);
+    context_object *context = stand_in_take(&self->base);
     if (context)
-        context_end_items(context, self->traced, &self->items, NULL, closed);
+        context_end_items(context, self->base.traced, &self->items, NULL, closed);
     capture_items_clear(&self->items);
 }
 
 static void end_failed(generator_object *self)
 {
-    context_object *context = take_context(self);
+    context_object *context = stand_in_take(&self->base);
     if (context)
-        context_end_error(context, self->traced, &self->items);
+        context_end_error(context, self->base.traced, &self->items);
     capture_items_clear(&self->items);
 }
 
 /* With StopIteration set, which stays set: its value is the result. */
 static void end_stopped(generator_object *self)
 {
-    if (!self->context)
+    if (!self->base.context)
         return;
     saved_error error;
     save_error(&error);
@@ -145,14 +103,6 @@ static void end_stopped(generator_object *self)
     end_exhausted(self, value);
     Py_XDECREF(value);
     restore_error(&error);
-}
-
-static bool already_running(generator_object *self)
-{
-    if (likely(!self->running))
-        return false;
-    PyErr_SetString(PyExc_ValueError, "generator already executing");
-    return true;
 }
 
 /* What the body answered: an item, its end (an exception or none), or an exception. */
@@ -171,30 +121,30 @@ static PyObject *settle(generator_object *self, PyObject *item)
 
 static PyObject *generator_iternext(generator_object *self)
 {
-    if (already_running(self))
+    if (stand_in_is_running(&self->base, executing))
         return NULL;
-    if (!self->started)
-        begin(self);
-    self->running = true;
-    PyObject *token = self->context ? context_enter(self->context) : NULL;
-    PyObject *item = Py_TYPE(self->inner)->tp_iternext(self->inner);
-    context_leave(self->state, token);
-    self->running = false;
+    if (!self->base.started)
+        stand_in_begin(&self->base);
+    self->base.running = true;
+    PyObject *token = self->base.context ? context_enter(self->base.context) : NULL;
+    PyObject *item = Py_TYPE(self->base.inner)->tp_iternext(self->base.inner);
+    context_leave(self->base.state, token);
+    self->base.running = false;
     return settle(self, item);
 }
 
 static PyObject *generator_send(generator_object *self, PyObject *value)
 {
-    if (already_running(self))
+    if (stand_in_is_running(&self->base, executing))
         return NULL;
-    if (!self->started)
-        begin(self);
-    self->running = true;
-    PyObject *token = self->context ? context_enter(self->context) : NULL;
-    PyObject *stack[2] = {self->inner, value};
-    PyObject *item = PyObject_VectorcallMethod(self->state->name_send, stack, 2, NULL);
-    context_leave(self->state, token);
-    self->running = false;
+    if (!self->base.started)
+        stand_in_begin(&self->base);
+    self->base.running = true;
+    PyObject *token = self->base.context ? context_enter(self->base.context) : NULL;
+    PyObject *stack[2] = {self->base.inner, value};
+    PyObject *item = PyObject_VectorcallMethod(self->base.state->name_send, stack, 2, NULL);
+    context_leave(self->base.state, token);
+    self->base.running = false;
     return settle(self, item);
 }
 
@@ -204,32 +154,32 @@ static PyObject *generator_throw(generator_object *self, PyObject *const *args, 
         PyErr_SetString(PyExc_TypeError, "throw() takes one to three arguments");
         return NULL;
     }
-    if (already_running(self))
+    if (stand_in_is_running(&self->base, executing))
         return NULL;
-    if (!self->started) /* the body never runs: nothing to trace */
-        forget_arguments(self);
-    PyObject *stack[4] = {self->inner};
+    if (!self->base.started) /* the body never runs: nothing to trace */
+        stand_in_start_untraced(&self->base);
+    PyObject *stack[4] = {self->base.inner};
     for (Py_ssize_t i = 0; i < nargs; i++)
         stack[i + 1] = args[i];
-    self->running = true;
-    PyObject *token = self->context ? context_enter(self->context) : NULL;
-    PyObject *item = PyObject_VectorcallMethod(self->state->name_throw, stack, (size_t)nargs + 1, NULL);
-    context_leave(self->state, token);
-    self->running = false;
+    self->base.running = true;
+    PyObject *token = self->base.context ? context_enter(self->base.context) : NULL;
+    PyObject *item = PyObject_VectorcallMethod(self->base.state->name_throw, stack, (size_t)nargs + 1, NULL);
+    context_leave(self->base.state, token);
+    self->base.running = false;
     return settle(self, item);
 }
 
 static PyObject *generator_close(generator_object *self, PyObject *unused)
 {
     (void)unused;
-    if (already_running(self))
+    if (stand_in_is_running(&self->base, executing))
         return NULL;
-    forget_arguments(self);
-    self->running = true;
-    PyObject *token = self->context ? context_enter(self->context) : NULL;
-    PyObject *result = PyObject_VectorcallMethod(self->state->name_close, &self->inner, 1, NULL);
-    context_leave(self->state, token);
-    self->running = false;
+    stand_in_start_untraced(&self->base);
+    self->base.running = true;
+    PyObject *token = self->base.context ? context_enter(self->base.context) : NULL;
+    PyObject *result = PyObject_VectorcallMethod(self->base.state->name_close, &self->base.inner, 1, NULL);
+    context_leave(self->base.state, token);
+    self->base.running = false;
     if (result)
         end_closed(self);
     else
@@ -240,64 +190,25 @@ static PyObject *generator_close(generator_object *self, PyObject *unused)
 /* Shared by both kinds -----------------------------------------------------------------------------------------------
  */
 
-static PyObject *generator_getattro(generator_object *self, PyObject *name)
-{
-    if (is_wrapped_name(self->state, name))
-        return PyObject_GetAttr(self->inner, name);
-    PyObject *value = PyObject_GenericGetAttr((PyObject *)self, name);
-    if (value || !PyErr_ExceptionMatches(PyExc_AttributeError) || !self->inner)
-        return value;
-    PyErr_Clear();
-    return PyObject_GetAttr(self->inner, name);
-}
-
-static int generator_setattro(generator_object *self, PyObject *name, PyObject *value)
-{
-    return PyObject_SetAttr(self->inner, name, value);
-}
-
 static PyObject *generator_class(generator_object *self, void *closure)
 {
     (void)closure;
-    PyObject *type = (PyObject *)(Py_TYPE(self) == self->state->generator_type ? &PyGen_Type : &PyAsyncGen_Type);
+    PyObject *type = (PyObject *)(Py_TYPE(self) == self->base.state->generator_type ? &PyGen_Type : &PyAsyncGen_Type);
     Py_INCREF(type);
     return type;
-}
-
-static PyObject *generator_repr(generator_object *self)
-{
-    return PyObject_Repr(self->inner);
-}
-
-static int generator_traverse(generator_object *self, visitproc visit, void *arg)
-{
-    Py_VISIT(Py_TYPE(self));
-    Py_VISIT(self->inner);
-    Py_VISIT(self->traced);
-    Py_VISIT(self->args);
-    Py_VISIT(self->kwnames);
-    Py_VISIT(self->context);
-    return 0;
-}
-
-static int generator_clear(generator_object *self)
-{
-    Py_CLEAR(self->args);
-    Py_CLEAR(self->kwnames);
-    return 0;
 }
 
 /* Dropped half-way: the body's own clean-up runs as it would have, inside its trace, and the trace ends. */
 static void generator_finalize(PyObject *object)
 {
     generator_object *self = (generator_object *)object;
-    if (!self->context || self->running)
+    if (!self->base.context || self->base.running)
         return;
     saved_error error;
     save_error(&error);
     PyObject *done = generator_close(self, NULL);
     if (!done)
-        PyErr_WriteUnraisable(self->inner);
+        PyErr_WriteUnraisable(self->base.inner);
     Py_XDECREF(done);
     restore_error(&error);
 }
@@ -305,17 +216,17 @@ static void generator_finalize(PyObject *object)
 static void generator_dealloc(generator_object *self)
 {
     PyTypeObject *type = Py_TYPE(self);
-    bool plain = type == self->state->generator_type;
-    if (unlikely(self->context && plain) && PyObject_CallFinalizerFromDealloc((PyObject *)self) < 0)
+    bool plain = type == self->base.state->generator_type;
+    if (unlikely(self->base.context && plain) && PyObject_CallFinalizerFromDealloc((PyObject *)self) < 0)
         return;
     PyObject_GC_UnTrack(self);
-    if (self->weakrefs)
+    if (self->base.weakrefs)
         PyObject_ClearWeakRefs((PyObject *)self);
-    generator_clear(self);
+    stand_in_clear((PyObject *)self);
     /* An asynchronous one is closed by its event loop, later: what is known by now is the trace. */
     end_closed(self);
-    Py_CLEAR(self->inner);
-    Py_CLEAR(self->traced);
+    Py_CLEAR(self->base.inner);
+    Py_CLEAR(self->base.traced);
     PyObject_GC_Del(self);
     Py_DECREF(type);
 }
@@ -326,7 +237,7 @@ static PyGetSetDef generator_getset[] = {
 };
 
 static PyMemberDef generator_members[] = {
-    {"__weaklistoffset__", T_PYSSIZET, offsetof(generator_object, weakrefs), READONLY, NULL},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(generator_object, base.weakrefs), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 
@@ -340,13 +251,13 @@ static PyMethodDef generator_methods[] = {
 static PyType_Slot generator_slots[] = {
     {Py_tp_dealloc, generator_dealloc},
     {Py_tp_finalize, generator_finalize},
-    {Py_tp_traverse, generator_traverse},
-    {Py_tp_clear, generator_clear},
+    {Py_tp_traverse, stand_in_traverse},
+    {Py_tp_clear, stand_in_clear},
     {Py_tp_iter, PyObject_SelfIter},
     {Py_tp_iternext, generator_iternext},
-    {Py_tp_getattro, generator_getattro},
-    {Py_tp_setattro, generator_setattro},
-    {Py_tp_repr, generator_repr},
+    {Py_tp_getattro, stand_in_getattro},
+    {Py_tp_setattro, stand_in_setattro},
+    {Py_tp_repr, stand_in_repr},
     {Py_tp_methods, generator_methods},
     {Py_tp_getset, generator_getset},
     {Py_tp_members, generator_members},
@@ -371,7 +282,7 @@ static PyObject *make_step(generator_object *self, PyObject *awaitable, bool clo
     PyAsyncMethods *async = Py_TYPE(awaitable)->tp_as_async;
     PyObject *iterator = async && async->am_await ? async->am_await(awaitable) : NULL;
     Py_DECREF(awaitable);
-    step_object *step = iterator ? PyObject_GC_New(step_object, self->state->async_step_type) : NULL;
+    step_object *step = iterator ? PyObject_GC_New(step_object, self->base.state->async_step_type) : NULL;
     if (!step) {
         Py_XDECREF(iterator);
         return NULL;
@@ -386,17 +297,17 @@ static PyObject *make_step(generator_object *self, PyObject *awaitable, bool clo
 
 static PyObject *async_anext(generator_object *self)
 {
-    return make_step(self, Py_TYPE(self->inner)->tp_as_async->am_anext(self->inner), false);
+    return make_step(self, Py_TYPE(self->base.inner)->tp_as_async->am_anext(self->base.inner), false);
 }
 
 static PyObject *async_asend(generator_object *self, PyObject *value)
 {
-    return make_step(self, PyObject_CallMethod(self->inner, "asend", "(O)", value), false);
+    return make_step(self, PyObject_CallMethod(self->base.inner, "asend", "(O)", value), false);
 }
 
 static PyObject *async_athrow(generator_object *self, PyObject *args)
 {
-    PyObject *method = PyObject_GetAttrString(self->inner, "athrow");
+    PyObject *method = PyObject_GetAttrString(self->base.inner, "athrow");
     PyObject *awaitable = method ? PyObject_Call(method, args, NULL) : NULL;
     Py_XDECREF(method);
     return make_step(self, awaitable, false);
@@ -405,7 +316,7 @@ static PyObject *async_athrow(generator_object *self, PyObject *args)
 static PyObject *async_aclose(generator_object *self, PyObject *unused)
 {
     (void)unused;
-    return make_step(self, PyObject_CallMethod(self->inner, "aclose", NULL), true);
+    return make_step(self, PyObject_CallMethod(self->base.inner, "aclose", NULL), true);
 }
 
 /* The end of a step: StopIteration brings the item, StopAsyncIteration ends the generator, anything else is its error.
@@ -413,7 +324,7 @@ static PyObject *async_aclose(generator_object *self, PyObject *unused)
 static void settle_step(step_object *step)
 {
     generator_object *self = step->owner;
-    if (!self->context)
+    if (!self->base.context)
         return;
     if (step->closing && (!PyErr_Occurred() || PyErr_ExceptionMatches(PyExc_StopIteration))) {
         end_closed(self);
@@ -452,20 +363,20 @@ static void settle_step(step_object *step)
 static PyObject *enter_step(step_object *step)
 {
     generator_object *self = step->owner;
-    if (!self->started) {
+    if (!self->base.started) {
         if (step->closing)
-            forget_arguments(self); /* the body never runs: nothing to trace */
+            stand_in_start_untraced(&self->base); /* the body never runs: nothing to trace */
         else
-            begin(self);
+            stand_in_begin(&self->base);
     }
-    return self->context ? context_enter(self->context) : NULL;
+    return self->base.context ? context_enter(self->base.context) : NULL;
 }
 
 static PyObject *step_iternext(step_object *step)
 {
     PyObject *token = enter_step(step);
     PyObject *waits = Py_TYPE(step->inner)->tp_iternext(step->inner);
-    context_leave(step->owner->state, token);
+    context_leave(step->owner->base.state, token);
     if (!waits)
         settle_step(step);
     return waits;
@@ -478,7 +389,7 @@ static PyObject *step_call(step_object *step, PyObject *name, PyObject *const *a
         stack[i + 1] = args[i];
     PyObject *token = enter_step(step);
     PyObject *waits = PyObject_VectorcallMethod(name, stack, (size_t)nargs + 1, NULL);
-    context_leave(step->owner->state, token);
+    context_leave(step->owner->base.state, token);
     if (!waits)
         settle_step(step);
     return waits;
@@ -492,7 +403,7 @@ static PyObject *step_send(step_object *step, PyObject *value)
             PyErr_SetNone(PyExc_StopIteration);
         return waits;
     }
-    return step_call(step, step->owner->state->name_send, &value, 1);
+    return step_call(step, step->owner->base.state->name_send, &value, 1);
 }
 
 static PyObject *step_throw(step_object *step, PyObject *const *args, Py_ssize_t nargs)
@@ -501,15 +412,15 @@ static PyObject *step_throw(step_object *step, PyObject *const *args, Py_ssize_t
         PyErr_SetString(PyExc_TypeError, "throw() takes one to three arguments");
         return NULL;
     }
-    return step_call(step, step->owner->state->name_throw, args, nargs);
+    return step_call(step, step->owner->base.state->name_throw, args, nargs);
 }
 
 static PyObject *step_close(step_object *step, PyObject *unused)
 {
     (void)unused;
-    PyObject *token = step->owner->context ? context_enter(step->owner->context) : NULL;
-    PyObject *result = PyObject_VectorcallMethod(step->owner->state->name_close, &step->inner, 1, NULL);
-    context_leave(step->owner->state, token);
+    PyObject *token = step->owner->base.context ? context_enter(step->owner->base.context) : NULL;
+    PyObject *result = PyObject_VectorcallMethod(step->owner->base.state->name_close, &step->inner, 1, NULL);
+    context_leave(step->owner->base.state, token);
     return result;
 }
 
@@ -563,10 +474,10 @@ static PyMethodDef async_methods[] = {
 };
 
 static PyType_Slot async_slots[] = {
-    {Py_tp_dealloc, generator_dealloc},   {Py_tp_traverse, generator_traverse}, {Py_tp_clear, generator_clear},
-    {Py_am_aiter, PyObject_SelfIter},     {Py_am_anext, async_anext},           {Py_tp_getattro, generator_getattro},
-    {Py_tp_setattro, generator_setattro}, {Py_tp_repr, generator_repr},         {Py_tp_methods, async_methods},
-    {Py_tp_getset, generator_getset},     {Py_tp_members, generator_members},   {0, NULL},
+    {Py_tp_dealloc, generator_dealloc},  {Py_tp_traverse, stand_in_traverse}, {Py_tp_clear, stand_in_clear},
+    {Py_am_aiter, PyObject_SelfIter},    {Py_am_anext, async_anext},          {Py_tp_getattro, stand_in_getattro},
+    {Py_tp_setattro, stand_in_setattro}, {Py_tp_repr, stand_in_repr},         {Py_tp_methods, async_methods},
+    {Py_tp_getset, generator_getset},    {Py_tp_members, generator_members},  {0, NULL},
 };
 
 PyType_Spec async_generator_spec = {
