@@ -57,6 +57,8 @@ static int read_more(source *s)
 static int take_all(inf_import *import, inf_store *store, source *s)
 {
     cli_progress progress = cli_progress_begin("imported");
+    inf_actor actor;
+    inf_actor_local(&actor);
     int more = 1;
     int error = 0;
     while (more == 1 && !error) {
@@ -65,12 +67,17 @@ static int take_all(inf_import *import, inf_store *store, source *s)
         more = read_more(s);
         if (more < 0)
             break;
+        bool begun = inf_import_counted(import)->lines > 0;
         error = inf_import_take(import, store, s->text, s->length, more == 0, &used);
+        if (!begun && more && inf_import_counted(import)->lines > 0) /* who breaks it off has left a trace, too */
+            inf_import_note(import, store, &actor, false);
         cli_progress_show(&progress, inf_import_counted(import)->accepted, s->length - before);
         memmove(s->text, s->text + used, s->length - used);
         s->length -= used;
     }
     cli_progress_end(&progress);
+    if (inf_import_counted(import)->lines > 0)
+        inf_import_note(import, store, &actor, true);
     if (more < 0)
         return cli_error("cannot read %s: %s", s->name, strerror(errno));
     return error ? cli_store_error(store, error, "storing the traces") : -1;

@@ -16,7 +16,7 @@ static const cli_action commands[] = {
     {"key", "create, list, rotate and revoke keys of readers and administrators", cmd_key},
     {"audit", "show who changed agents and keys", cmd_audit},
     {"login", "print a link that logs a browser in", cmd_login},
-    {"prompt", "create, list, show, publish and rotate prompts", cmd_prompt},
+    {"prompt", "create, list, show, publish, rotate and delete prompts", cmd_prompt},
     {"ls", "list traces", cmd_ls},
     {"show", "show one trace", cmd_show},
     {"tail", "follow traces as they arrive", cmd_tail},

@@ -1,4 +1,4 @@
-/* `infinium prompt create|list|show|publish|rotate` */
+/* `infinium prompt create|list|show|publish|rotate|delete` */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -174,6 +174,36 @@ static int prompt_rotate(int argc, char **argv)
     return cli_rotate(&command, argc, argv, rotate);
 }
 
+/* ---- delete ---- */
+
+static int delete (cli_subject *s)
+{
+    int error = inf_prompt_remove(s->store, &s->actor, s->id);
+    if (error)
+        return prompt_error(s->store, error, s->text, "deleting the prompt");
+    printf("deleted %s\n", s->text);
+    return CLI_DONE;
+}
+
+static int prompt_delete(int argc, char **argv)
+{
+    const char *data = NULL;
+    const cli_option options[] = {CLI_DATA_OPTION(&data)};
+    const cli_syntax syntax = {
+        .command = "infinium prompt delete",
+        .about = "Deletes a prompt with all its versions and keys: programs that fetch it are refused from now on.",
+        .examples = "  infinium prompt delete 0d8f6a3e-2b7c-4f6e-9c57-6f2f4f0f2a10\n",
+        CLI_OPTIONS(options),
+        CLI_ONE("UUID"),
+    };
+    cli_arguments arguments;
+    int code = cli_parse(&syntax, argc, argv, &arguments);
+    if (code >= 0)
+        return code;
+    cli_subject s = {.text = arguments.values[0]};
+    return cli_on_subject(&s, &syntax, data, WRONG_ID, delete);
+}
+
 /* ---- list and show ---- */
 
 static const cli_column columns[] = {
@@ -269,6 +299,7 @@ static const cli_action actions[] = {
     {"show", "print the content of a version", prompt_show},
     {"publish", "publish the next version", prompt_publish},
     {"rotate", "make a new key; the old ones are good for a while more", prompt_rotate},
+    {"delete", "delete a prompt, its versions and its keys", prompt_delete},
 };
 
 int cmd_prompt(int argc, char **argv)

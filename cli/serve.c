@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "commands.h"
 #include "data.h"
@@ -74,8 +75,10 @@ static int serve(struct given *g, const inf_config *config)
     if (cli_state_dir(options.data_dir, "data", dir) != 0)
         return cli_error("no data directory: give one with --data DIR or INFINIUM_DATA");
     char message[INF_RECEIVER_MESSAGE_SIZE];
-    /* A socket that systemd passes is taken in place of the address. */
-    int rc = getenv("LISTEN_FDS") ? 0 : inf_serve_check(&options, message, sizeof message);
+    inf_serve_options asked = options;
+    if (getenv("LISTEN_FDS")) /* a socket that systemd passes is taken in place of the address */
+        asked.passed_socket = STDERR_FILENO + 1;
+    int rc = inf_serve_check(&asked, message, sizeof message);
     if (rc < 0)
         return rc == INF_ENET ? cli_error("%s", message) : cli_usage_error("infinium serve", "%s", message);
     options.data_dir = g->flags[INF_CONFIG_ID_data_dir] = dir; /* where it is does not change with a reload */

@@ -189,7 +189,8 @@ int inf_serve_check(const inf_serve_options *options, char *message, size_t size
         snprintf(message, size, "--tls-cert and --tls-key belong together: the certificate and its key");
         return INF_EINVAL;
     }
-    return options->passed_socket > 0 ? 0 : inf_listen_check(options, message, size);
+    int rc = options->passed_socket > 0 ? 0 : inf_listen_check(options, message, size);
+    return rc < 0 ? rc : inf_judge_settings_check(options, message, size);
 }
 
 static int use_tls(inf_receiver *r, const inf_serve_options *options, char *message)

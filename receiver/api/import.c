@@ -1,31 +1,21 @@
 /* POST import: what an export gave, back into a store. The body comes in parts (http/routes.h), so it may be of any
  * size; every part is stored before the next one is read, which is also what slows a fast sender down. */
-#include <stdio.h>
 #include <string.h>
 
 #include "api/api.h"
 #include "api/query.h"
 #include "ingest/import.h"
-#include "store/keys.h"
 
 static void free_import(void *import)
 {
     inf_import_free(import);
 }
 
-/* What was stored is stored: that nobody could write it down changes nothing. Without counts: more is on its way. */
-static void note(const inf_request *r, const inf_worker *worker, const inf_import_counts *counts)
+static void note(const inf_request *r, const inf_worker *worker, bool over)
 {
-    char detail[120] = "begun";
     inf_actor actor;
     inf_access_actor(r, &actor);
-    if (counts)
-        snprintf(detail, sizeof detail, "%llu trace%s stored, %llu already there, %llu refused",
-                 (unsigned long long)counts->accepted, counts->accepted == 1 ? "" : "s",
-                 (unsigned long long)counts->duplicates, (unsigned long long)counts->rejected);
-    inf_audit entry = {.who = actor.who, .origin = actor.origin, .action = "import", .subject = "", .detail = detail};
-    if (inf_store_change_begin(worker->store) == 0)
-        inf_store_change_end(worker->store, 0, &entry);
+    inf_import_note(r->stream, worker->store, &actor, over);
 }
 
 static void answer(inf_request *r, const inf_import *import)
@@ -59,9 +49,9 @@ void inf_api_import(inf_request *r, inf_worker *worker)
     r->body.length -= used;
     inf_hub_wake(r->receiver->hub);
     if ((rc < 0 || r->complete) && inf_import_counted(r->stream)->lines > 0)
-        note(r, worker, inf_import_counted(r->stream));
+        note(r, worker, true);
     else if (first && inf_import_counted(r->stream)->lines > 0) /* who breaks it off has left a trace, too */
-        note(r, worker, NULL);
+        note(r, worker, false);
     if (rc < 0)
         inf_api_store_failed(r, worker, rc);
     else if (r->complete)

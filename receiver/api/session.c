@@ -123,17 +123,9 @@ void inf_api_login_create(inf_request *r, inf_worker *worker)
 /* Everybody has to log in again, also who asks, if they came with a session. */
 void inf_api_logins_end(inf_request *r, inf_worker *worker)
 {
-    char detail[40];
     inf_actor actor;
     inf_access_actor(r, &actor);
-    inf_audit entry = {
-        .who = actor.who, .origin = actor.origin, .action = "session.end_all", .subject = "", .detail = detail};
-    int rc = inf_store_change_begin(worker->store);
-    if (rc == 0) {
-        rc = inf_store_tokens_end(worker->store, NULL);
-        snprintf(detail, sizeof detail, "%d sessions and links", rc);
-        rc = inf_store_change_end(worker->store, rc, &entry);
-    }
+    int rc = inf_login_end_all(worker->store, &actor);
     if (rc < 0) {
         inf_api_store_failed(r, worker, rc);
         return;

@@ -11,6 +11,7 @@
 #include "base/id.h"
 #include "base/os.h"
 #include "infinium.h"
+#include "store/keys.h"
 
 #define SECOND 1000000000ull
 
@@ -69,6 +70,20 @@ int inf_login_redeem(inf_store *store, const char *token, char session[INF_TOKEN
         return rc;
     rc = add(store, INF_TOKEN_SESSION, 7 * 24 * 3600, &grant, session);
     return rc < 0 ? rc : 1;
+}
+
+int inf_login_end_all(inf_store *store, const inf_actor *actor)
+{
+    char detail[40];
+    inf_audit entry = {
+        .who = actor->who, .origin = actor->origin, .action = "session.end_all", .subject = "", .detail = detail};
+    int rc = inf_store_change_begin(store);
+    if (rc < 0)
+        return rc;
+    int ended = inf_store_tokens_end(store, NULL);
+    snprintf(detail, sizeof detail, "%d sessions and links", ended);
+    rc = inf_store_change_end(store, ended < 0 ? ended : 0, &entry);
+    return rc < 0 ? rc : ended;
 }
 
 int inf_session_check(inf_store *store, const char *session, inf_token_grant *grant)

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "auth/access.h"
+#include "auth/actor.h"
 #include "store/store.h"
 
 #define INF_LOGIN_S 3600  /* a link is good for */
@@ -18,6 +19,9 @@ int inf_login_create_for(inf_store *store, const inf_token_grant *grant, char to
 
 /* Uses up a log-in token: 1 and a new session's token (7 days), 0 when it is unknown, used or expired. */
 int inf_login_redeem(inf_store *store, const char *token, char session[INF_TOKEN_SIZE]);
+
+/* All links and sessions end. How many; or a negative error of the store. */
+int inf_login_end_all(inf_store *store, const inf_actor *actor);
 
 /* 1 when `session` is a session that has not expired, 0 when not. */
 int inf_session_check(inf_store *store, const char *session, inf_token_grant *grant);

@@ -1,4 +1,5 @@
 /* See import.h. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
 #include "ingest/body.h"
 #include "ingest/import.h"
 #include "ingest/record.h"
+#include "store/keys.h"
 #include "store/scores.h"
 
 enum { ROWS = 500, GATHER = 8 * 1024 * 1024, GATHER_ENOUGH = 4 * 1024 * 1024, AGENTS_MAX = 64, NAME_MAX_BYTES = 200 };
@@ -421,6 +423,20 @@ int inf_import_take(inf_import *im, inf_store *store, const char *text, size_t l
 const inf_import_counts *inf_import_counted(const inf_import *im)
 {
     return &im->counts;
+}
+
+/* What was stored is stored: that nobody could write it down changes nothing. */
+void inf_import_note(const inf_import *import, inf_store *store, const inf_actor *actor, bool over)
+{
+    char detail[120] = "begun";
+    const inf_import_counts *counts = &import->counts;
+    if (over)
+        snprintf(detail, sizeof detail, "%llu trace%s stored, %llu already there, %llu refused",
+                 (unsigned long long)counts->accepted, counts->accepted == 1 ? "" : "s",
+                 (unsigned long long)counts->duplicates, (unsigned long long)counts->rejected);
+    inf_audit entry = {.who = actor->who, .origin = actor->origin, .action = "import", .subject = "", .detail = detail};
+    if (inf_store_change_begin(store) == 0)
+        inf_store_change_end(store, 0, &entry);
 }
 
 const char *inf_import_reason(const inf_import *im)

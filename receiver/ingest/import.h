@@ -8,6 +8,7 @@
 #ifndef INF_INGEST_IMPORT_H
 #define INF_INGEST_IMPORT_H
 
+#include "auth/actor.h"
 #include "base/json_write.h"
 #include "http/limits.h"
 #include "store/store.h"
@@ -38,6 +39,9 @@ void inf_import_free(inf_import *import);
 int inf_import_take(inf_import *import, inf_store *store, const char *text, size_t length, bool last, size_t *used);
 
 const inf_import_counts *inf_import_counted(const inf_import *import);
+
+/* Writes down in the audit log that it has begun or, with `over`, what became of it. */
+void inf_import_note(const inf_import *import, inf_store *store, const inf_actor *actor, bool over);
 
 /* Why the first line was refused, static text; NULL when none was. */
 const char *inf_import_reason(const inf_import *import);

@@ -110,11 +110,11 @@ static int read_key_file(inf_judge_settings *s, const char *path, const struct m
     return 0;
 }
 
-static int read_key(inf_judge_settings *s, const inf_serve_options *o, const struct message *m)
+static int read_key(inf_judge_settings *s, const inf_serve_options *o, bool files, const struct message *m)
 {
     if (o->judge_key && o->judge_key_file)
         return refuse(m, "judge-key and judge-key-file are both set: one key is enough");
-    int rc = o->judge_key_file ? read_key_file(s, o->judge_key_file, m) : 0;
+    int rc = o->judge_key_file && files ? read_key_file(s, o->judge_key_file, m) : 0;
     if (rc == 0 && o->judge_key)
         snprintf(s->key, sizeof s->key, "%s", o->judge_key);
     if (rc == 0 && *s->key && !fit_for_header(s->key))
@@ -177,7 +177,7 @@ static bool anything_else(const inf_serve_options *o)
     return o->judge_model || o->judge_key || o->judge_key_file;
 }
 
-int inf_judge_settings_read(inf_judge_settings *s, const inf_serve_options *o, char *text, size_t size)
+static int read_settings(inf_judge_settings *s, const inf_serve_options *o, bool files, char *text, size_t size)
 {
     const struct message m = {text, size};
     memset(s, 0, sizeof *s);
@@ -191,8 +191,8 @@ int inf_judge_settings_read(inf_judge_settings *s, const inf_serve_options *o, c
                       "judge");
     int rc = read_endpoint(s, o, &m);
     if (rc == 0)
-        rc = read_key(s, o, &m);
-    if (rc == 0)
+        rc = read_key(s, o, files, &m);
+    if (rc == 0 && files)
         rc = read_authority(s, o->judge_ca, &m);
     if (rc == 0)
         rc = read_agents(s, o->judge_agents, &m);
@@ -222,4 +222,17 @@ void inf_judge_hide_key(const inf_judge_settings *s, char *text)
             memset(text + end - n, '*', n);
             return;
         }
+}
+
+int inf_judge_settings_read(inf_judge_settings *s, const inf_serve_options *o, char *text, size_t size)
+{
+    return read_settings(s, o, true, text, size);
+}
+
+int inf_judge_settings_check(const inf_serve_options *o, char *text, size_t size)
+{
+    inf_judge_settings s;
+    int rc = read_settings(&s, o, false, text, size);
+    explicit_bzero(s.key, sizeof s.key);
+    return rc < 0 ? rc : 0;
 }

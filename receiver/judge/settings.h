@@ -29,6 +29,9 @@ typedef struct inf_judge_settings {
  * do. The key never is in a message. */
 int inf_judge_settings_read(inf_judge_settings *out, const inf_serve_options *options, char *message, size_t size);
 
+/* The same without a look at a file: whether the settings fit together. */
+int inf_judge_settings_check(const inf_serve_options *options, char *message, size_t size);
+
 /* Is this trace to be judged? Its share is drawn from its id, so that asking twice gives one answer. */
 bool inf_judge_wants(const inf_judge_settings *settings, const inf_summary *trace);
 

@@ -10,7 +10,7 @@ import time
 import uuid
 
 import pytest
-from conftest import COMMAND, clean_environment, infinium, post_trace, wait_for
+from conftest import COMMAND, clean_environment, infinium, post_trace, request, wait_for
 
 COMMANDS = ["serve", "agent", "agent create", "agent list", "agent revoke", "ls", "show", "tail", "demo"]
 COMMANDS += ["journal", "journal status", "journal flush", "version"]
@@ -128,6 +128,15 @@ def test_agent_is_seen_at_once(receiver, agent):
     wait_for("its first use", seen, 5)
 
 
+def test_all_logins_end(receiver):
+    link = infinium("login", "--data", receiver.data).stdout.strip().removeprefix(receiver.url)
+    assert link.startswith("/login?token=")
+    done = infinium("login", "--end-all", "--data", receiver.data)
+    assert re.fullmatch(r"ended \d+ sessions? and links?\n", done.stdout), done.stdout
+    assert request(receiver.url + link)[0] == 403
+    assert "session.end_all" in infinium("audit", "--data", receiver.data).stdout
+
+
 def test_prompts_are_named_with_or_without_dashes(tmp_path):
     (tmp_path / "text").write_text("Hello")
     at = ("--data", tmp_path / "data", "--json")
@@ -137,6 +146,10 @@ def test_prompts_are_named_with_or_without_dashes(tmp_path):
         assert made["prompt_id"] == prompt
         assert json.loads(infinium("prompt", "rotate", text, *at).stdout)["prompt_id"] == prompt
         assert infinium("prompt", "show", text, "--data", tmp_path / "data").stdout == "Hello\n"
+    assert infinium("prompt", "delete", prompt, "--data", tmp_path / "data").returncode == 0
+    assert json.loads(infinium("prompt", "list", *at).stdout or "[]") == []
+    again = infinium("prompt", "delete", prompt, "--data", tmp_path / "data", check=False)
+    assert again.returncode == 1 and "no prompt" in again.stderr
 
 
 def test_one_and_many(receiver, agent, tmp_path):
@@ -147,6 +160,9 @@ def test_one_and_many(receiver, agent, tmp_path):
     assert first.startswith("imported 1 trace; 0 were there already, 0 were refused\n1 agent was added,")
     again = infinium("import", tmp_path / "one.ndjson", "--data", tmp_path / "other").stdout
     assert again == "imported 0 traces; 1 was there already, 0 were refused\n"
+    log = infinium("audit", "--data", tmp_path / "other").stdout
+    assert log.count("command line") >= 2 and "1 trace stored, 0 already there, 0 refused" in log, log
+    assert "0 traces stored, 1 already there, 0 refused" in log, log
     assert "the newest 1 trace can be read" in infinium("doctor", "--data", receiver.data).stdout
 
 
@@ -281,6 +297,9 @@ def test_bad_address(tmp_path):
         (2, ["--listen", "0.0.0.0:0"]),  # others can reach it, and there is no TLS
         (2, ["--listen", "127.0.0.1:0", "--tls-cert", "cert.pem"]),
         (2, ["--threads", "1000"]),
+        (2, ["--listen", "127.0.0.1:0", "--judge-model", "m"]),
+        (2, ["--listen", "127.0.0.1:0", "--judge-endpoint", "https://127.0.0.1/v1"]),
+        (2, ["--listen", "127.0.0.1:0", "--judge-endpoint", "ftp://x", "--judge-model", "m"]),
         (1, ["--listen", "no-such-host.invalid:0"]),
         (1, ["--listen", "127.0.0.1:0", "--prices", "/no/prices.json"]),
         (1, ["--listen", "127.0.0.1:0", "--tls-cert", "/no/cert.pem", "--tls-key", "/no/key.pem"]),
