@@ -5,7 +5,7 @@
 #include "options.h"
 #include "store/keys.h"
 
-static const cli_column columns[] = {{"at", 19, false},   {"action", 14, false}, {"subject", 36, false},
+static const cli_column columns[] = {{"at", 19, false},   {"action", 15, false}, {"subject", 36, false},
                                      {"from", 15, false}, {"who", 40, false},    {"detail", 0, false}};
 
 static int print_json(const inf_audit *entry)

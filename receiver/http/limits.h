@@ -15,6 +15,6 @@
 #define INF_IMPORT_PART (INF_IMPORT_LINE_MAX + 64 * 1024)
 
 #define INF_PROMPT_BODY_MAX (1024 * 1024) /* a prompt of 256 KiB, however it is escaped */
-#define INF_SMALL_BODY_MAX 16384 /* of calls that carry a few members */
+#define INF_SMALL_BODY_MAX 16384          /* of calls that carry a few members */
 
 #endif

@@ -59,6 +59,7 @@ struct inf_request {
     bool head;                /* the method is HEAD */
     bool refused;             /* an answer stands already; the body is read over */
     bool doubtful;  /* where its body ends, or who sent it, is not sure: the connection ends with the refusal */
+    bool counted;   /* what was refused of it is in the metrics already */
     bool suspended; /* in this call of the server library; only the connection's thread looks at it */
 
     char segments[2][INF_SEGMENT_SIZE]; /* of the path, what stands at {...} of the pattern */

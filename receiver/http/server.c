@@ -373,8 +373,18 @@ static void at(inf_http *http, const inf_request *r, enum inf_stage stage, uint6
     inf_connection_at(http->connections, r->from, stage, bytes);
 }
 
+/* A body that was refused as a whole, before anybody looked for traces in it. */
+static void count_refusal(inf_http *http, const inf_request *r)
+{
+    bool whole = r->status == MHD_HTTP_BAD_REQUEST || r->status == MHD_HTTP_CONTENT_TOO_LARGE;
+    bool traces = r->route == INF_ROUTE_TRACE || r->route == INF_ROUTE_BATCH;
+    if (r->refused && whole && traces && !r->counted && r->access.role == INF_ROLE_INGEST)
+        inf_metrics_refused_body(http->receiver->metrics, (int)r->status);
+}
+
 static enum MHD_Result send_answer(inf_http *http, inf_request *r)
 {
+    count_refusal(http, r);
     at(http, r, INF_STAGE_ANSWER, r->response ? STREAM_BYTES : r->answer.length);
     return inf_answer_queue(r);
 }

@@ -42,6 +42,7 @@ static int take_line(struct batch *b, const char *line, size_t length)
     const char *reason = NULL;
     int status = inf_body_read(b->reader, &source, &trace, &reason);
     if (status != 0) {
+        b->request->counted = true;
         inf_metrics_refused_body(b->request->receiver->metrics, status);
         if (status == MHD_HTTP_BAD_REQUEST && b->unreadable++ == 0)
             b->why = reason;

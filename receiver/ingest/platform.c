@@ -10,6 +10,7 @@
 
 void inf_ingest_refuse_append(inf_request *r, int rc)
 {
+    r->counted = true;
     inf_metrics_refused(r->receiver->metrics, rc == INF_EFULL   ? INF_REFUSAL_JOURNAL_FULL
                                               : rc == INF_E2BIG ? INF_REFUSAL_TOO_LARGE
                                                                 : INF_REFUSAL_JOURNAL_ERROR);
@@ -33,6 +34,7 @@ static int accept_one(inf_request *r, inf_body_reader *reader, uint8_t trace_id[
     const char *reason = NULL;
     int status = inf_body_read(reader, &source, &trace, &reason);
     if (status != 0) {
+        r->counted = true;
         inf_metrics_refused_body(r->receiver->metrics, status);
         inf_request_refuse(r, (unsigned)status, reason);
         return INF_EBADMSG;

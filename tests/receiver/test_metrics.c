@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "base/os.h"
+#include "http/limits.h"
 #include "ingest/clients.h"
 #include "receiver/running.h"
 
@@ -153,6 +154,30 @@ static void only_readers_of_all_see_them(void **state)
     check_answer(http_ask(&r->c, "GET", "/readyz", NULL, NULL, 0), 200, "{\"status\":\"ready\"}");
 }
 
+/* Also what was refused before anybody looked for traces in it. */
+static void bodies_refused_as_a_whole_count_once(void **state)
+{
+    struct running *r = *state;
+    enum { LARGE = INF_BATCH_MAX_BYTES + 1 };
+    char *large = malloc(LARGE);
+    assert_non_null(large);
+    memset(large, '\n', LARGE);
+    check_answer(http_ask(&r->c, "POST", POST_PATH, JSON, large, INF_BODY_MAX + 1), 413, NULL);
+    check_answer(http_ask(&r->c, "POST", BATCH_PATH, JSON, large, LARGE), 413, NULL);
+    for (int i = 0; i < LARGE - 3; i += 3)
+        memcpy(large + i, "{}\n", 3);
+    check_answer(http_ask(&r->c, "POST", BATCH_PATH, JSON, large, 3 * (INF_BATCH_MAX_TRACES + 1)), 413, NULL);
+    free(large);
+    check_answer(http_ask(&r->c, "POST", BATCH_PATH, JSON "Content-Encoding: zstd\r\n", "no", 2), 400, NULL);
+    check_answer(http_ask(&r->c, "POST", BATCH_PATH, JSON, "{\n{\n", 4), 400, NULL); /* two lines */
+    check_answer(http_ask(&r->c, "POST", POST_PATH, JSON, "", 0), 400, NULL);
+    check_answer(http_ask(&r->c, "POST", POST_PATH, "x-agent-id: " AGENT "\r\nx-agent-key: wrong-secret\r\n", "{", 1),
+                 401, NULL);
+    answer a = get(r, "/metrics");
+    check_sample(a.body, "infinium_traces_refused_total{reason=\"too_large\"}", 3);
+    check_sample(a.body, "infinium_traces_refused_total{reason=\"unreadable\"}", 4);
+}
+
 static void not_ready_while_nothing_can_be_made_durable(void **state)
 {
     struct running *r = *state;
@@ -275,6 +300,7 @@ int main(void)
         TEST(numbers_add_up),
         TEST(the_format_is_that_of_prometheus),
         TEST(only_readers_of_all_see_them),
+        TEST(bodies_refused_as_a_whole_count_once),
         TEST(not_ready_while_nothing_can_be_made_durable),
         TEST(what_waits_is_said_from_the_first_trace_on),
         TEST(clients_say_what_they_lost),
