@@ -28,6 +28,12 @@ static void stored(void *context)
         inf_hub_wake(receiver->hub);
 }
 
+static bool viewed(void *context)
+{
+    inf_receiver *receiver = context;
+    return receiver->hub && inf_hub_viewers(receiver->hub) > 0;
+}
+
 static void wants_care(void *context)
 {
     inf_receiver *r = context;
@@ -243,7 +249,8 @@ static int start(inf_receiver *r, const inf_serve_options *options, char *messag
     if (rc == 0)
         rc = inf_exports_open(&r->exports, r->directory.path);
     if (rc == 0)
-        rc = inf_intake_open(&r->intake, &r->directory, options->journal_max_bytes, stored, wants_care, r);
+        rc = inf_intake_open(&r->intake, &r->directory, options->journal_max_bytes,
+                             (inf_drain_owner){.stored = stored, .viewed = viewed, .context = r}, wants_care);
     if (rc == 0)
         rc = inf_upkeep_start(&r->upkeep, r->directory.path, &r->upkeep_limits);
     if (rc == 0)

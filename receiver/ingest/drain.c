@@ -42,8 +42,7 @@ struct inf_drain {
     inf_journal *journal;
     inf_directory *directory;
     inf_store *store;
-    inf_drain_stored stored;
-    void *context;
+    inf_drain_owner owner;
     struct batch batch;
     inf_log_cause trouble;
     uint32_t segment_bytes;
@@ -203,7 +202,7 @@ static void commit(inf_drain *d)
     pthread_mutex_unlock(&d->lock);
     clear(&d->batch);
     if (fresh > 0)
-        d->stored(d->context);
+        d->owner.stored(d->owner.context);
 }
 
 /* Of the journal, not yet stored. */
@@ -266,11 +265,12 @@ static double crowding(struct share had)
 static void rest(inf_drain *d, struct share had)
 {
     double most = REST_FACTOR * crowding(had) * (double)had.worked;
+    bool viewed = d->owner.viewed(d->owner.context);
     bool rested = false;
     pthread_mutex_lock(&d->lock);
     uint64_t began = inf_mono_ns();
     bool coming = began - d->woken_ns < COMING_NS;
-    while (coming && d->waiting == 0 && !d->stopping) {
+    while (coming && !viewed && d->waiting == 0 && !d->stopping) {
         double ns = most < REST_MAX_NS ? most : REST_MAX_NS;
         uint64_t until = began + (uint64_t)(ns * patience(d)), now = inf_mono_ns();
         if (now >= until)
@@ -331,7 +331,7 @@ static void *run(void *context)
 }
 
 int inf_drain_start(inf_drain **out, inf_journal *journal, uint32_t segment_bytes, uint64_t max_bytes,
-                    inf_directory *directory, inf_drain_stored stored, void *context)
+                    inf_directory *directory, inf_drain_owner owner)
 {
     *out = NULL;
     inf_drain *d = calloc(1, sizeof *d);
@@ -339,8 +339,7 @@ int inf_drain_start(inf_drain **out, inf_journal *journal, uint32_t segment_byte
         return INF_ENOMEM;
     d->journal = journal;
     d->directory = directory;
-    d->stored = stored;
-    d->context = context;
+    d->owner = owner;
     d->segment_bytes = segment_bytes;
     d->journal_max_bytes = max_bytes;
     d->schedule_fd = -1;

@@ -87,8 +87,8 @@ static void *run(void *context)
     }
 }
 
-int inf_intake_open(inf_intake **out, inf_directory *directory, uint64_t max_bytes, inf_drain_stored stored,
-                    void (*wants_care)(void *context), void *context)
+int inf_intake_open(inf_intake **out, inf_directory *directory, uint64_t max_bytes, inf_drain_owner owner,
+                    void (*wants_care)(void *context))
 {
     *out = NULL;
     inf_intake *in = calloc(1, sizeof *in);
@@ -96,7 +96,7 @@ int inf_intake_open(inf_intake **out, inf_directory *directory, uint64_t max_byt
         return INF_ENOMEM;
     in->directory = directory;
     in->wants_care = wants_care;
-    in->context = context;
+    in->context = owner.context;
     in->last = &in->first;
     pthread_mutex_init(&in->lock, NULL);
     pthread_cond_init(&in->work, NULL);
@@ -106,7 +106,7 @@ int inf_intake_open(inf_intake **out, inf_directory *directory, uint64_t max_byt
         .dir = directory->journal, .segment_bytes = SEGMENT_BYTES, .max_bytes = max_bytes, .staged = true};
     int rc = inf_journal_open(&in->journal, &options);
     if (rc == 0)
-        rc = inf_drain_start(&in->drain, in->journal, SEGMENT_BYTES, max_bytes, directory, stored, context);
+        rc = inf_drain_start(&in->drain, in->journal, SEGMENT_BYTES, max_bytes, directory, owner);
     if (rc == 0 && pthread_create(&in->thread, NULL, run, in) != 0)
         rc = INF_ESYS;
     if (rc < 0) {

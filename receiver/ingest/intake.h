@@ -28,10 +28,10 @@ typedef struct inf_intake_stats {
 } inf_intake_stats;
 void inf_intake_get_stats(inf_intake *intake, inf_intake_stats *out);
 
-/* `stored` and `wants_care` (time for inf_intake_maintain()) are called with `context`, from any thread, and are quick.
- */
-int inf_intake_open(inf_intake **out, inf_directory *directory, uint64_t max_bytes, inf_drain_stored stored,
-                    void (*wants_care)(void *context), void *context);
+/* `wants_care`: time for inf_intake_maintain(). It and the owner's functions are called with the owner's context, from
+ * any thread, and are quick. */
+int inf_intake_open(inf_intake **out, inf_directory *directory, uint64_t max_bytes, inf_drain_owner owner,
+                    void (*wants_care)(void *context));
 
 /* Appends one accepted trace. Any thread. 0, INF_EFULL (the bound is reached), or why it cannot be written. */
 int inf_intake_append(inf_intake *intake, const inf_store_put *trace);

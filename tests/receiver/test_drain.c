@@ -1,5 +1,5 @@
-/* Storing gives way to taking where processors are scarce, and to nobody else: not to readers, not at the end, and not
- * when nothing comes. How scarce they are the kernel says; here a table in its place. */
+/* Storing gives way to taking where processors are scarce, and to nobody else: not to readers, not to viewers, not at
+ * the end, and not when nothing comes. How scarce they are the kernel says; here a table in its place. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -94,6 +94,26 @@ static void rests_where_processors_are_scarce(void **state)
     free(body);
 }
 
+/* Who has the page open sees traces as they come, not after one rest each. */
+static void a_page_that_is_open_ends_the_rests(void **state)
+{
+    struct running *r = *state;
+    char *body = large_trace(), head[512];
+    double rested = transactions_under_load(r, body, 3000);
+    assert_in_range((long)rested, 1, 15);
+    connection c = http_open(r->port);
+    int n = snprintf(head, sizeof head, "GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\n%s\r\n", r->bearer);
+    assert_int_equal(http_send(&c, head, (size_t)n), 0);
+    while (!c.length || !strstr(c.data, ": hello"))
+        assert_true(http_more(&c));
+    (void)transactions_under_load(r, body, 200);
+    double viewed = transactions_under_load(r, body, 3000);
+    if (viewed < 2 * rested)
+        fail_msg("%g transactions in 3 s while somebody looks, %g otherwise", viewed, rested);
+    http_close(&c);
+    free(body);
+}
+
 /* In a short journal much can come during one rest: it ends when half of the journal is in use. */
 static void a_rest_ends_before_the_journal_is_full(void **state)
 {
@@ -138,6 +158,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, finish)
     const struct CMUnitTest tests[] = {
         TEST(rests_where_processors_are_scarce),
+        TEST(a_page_that_is_open_ends_the_rests),
         TEST(a_rest_ends_before_the_journal_is_full),
         TEST(readers_do_not_wait_for_a_rest),
     };
