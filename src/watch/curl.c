@@ -17,6 +17,7 @@
 #include "base/os.h"
 #include "client/calls.h"
 #include "client/context.h"
+#include "infinium_curl.h" /* the prototypes, by which these functions are visible in the shared library */
 #include "watch/body.h"
 #include "watch/call.h"
 #include "watch/sse.h"
@@ -257,8 +258,8 @@ static bool answer_is_whole(const struct exchange *x)
         return x->received >= (uint64_t)x->announced;
     if (x->chunks.last || x->call.complete)
         return true;
-    /* Neither length nor chunks: the end of the connection, or of the HTTP/2 stream, is the end of the body; a stream of
-     * events says why it ends. */
+    /* Neither length nor chunks: the end of the connection, or of the HTTP/2 stream, is the end of the body; a stream
+     * of events says why it ends. */
     return !x->said_chunked && (!x->is_events || x->call.finish_reason[0]);
 }
 

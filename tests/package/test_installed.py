@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -44,12 +45,20 @@ def check(what: str, good: bool) -> None:
         sys.exit(1)
 
 
-def check_symbols(library: Path) -> None:
+def declared(prefix: Path) -> set[str]:
+    """What the installed headers say that the library has."""
+    text = "".join(h.read_text() for h in sorted((prefix / "include").glob("infinium*.h")))
+    return set(re.findall(r"^INF_API [^(]*?(\w+)\(", text, re.MULTILINE))
+
+
+def check_symbols(prefix: Path, library: Path) -> None:
     """Nothing but inf_... is visible: a program's own names never meet ours."""
     lines = run("nm", "-D", "--defined-only", library).splitlines()
     names = [line.split()[-1] for line in lines if line.split()[-2] in "TDBR"]
     others = [n for n in names if not n.startswith(("inf_", "_init", "_fini"))]
     check(f"{len(names)} symbols are exported, all inf_...", len(names) > 30 and not others)
+    missing = declared(prefix) - set(names)
+    check(f"all functions of the headers are exported {sorted(missing) or ''}", not missing)
 
 
 def check_pkg_config(prefix: Path, library: Path, work: Path) -> None:
@@ -62,6 +71,8 @@ def check_pkg_config(prefix: Path, library: Path, work: Path) -> None:
         warnings = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
         run(compiler, standard, *warnings, "-x", language, HERE / "program.c", "-x", "none", "-o", program, *flags)
         check(f"{program.name} runs", run(program, env=environment).strip() == version(prefix))
+    needed = run("pkg-config", "--print-requires-private", "infinium", env=environment)
+    check("programs need no other development packages", not needed.strip())
 
 
 def check_cmake(prefix: Path, library: Path, work: Path) -> None:
@@ -104,7 +115,7 @@ def main() -> None:
         run("cmake", "--install", build, "--prefix", prefix, "--component", "library")
         libraries = list(prefix.glob("lib*/**/libinfinium.so"))
         check("the library is installed", len(libraries) == 1)
-        check_symbols(libraries[0])
+        check_symbols(prefix, libraries[0])
         check_pkg_config(prefix, libraries[0], work)
         check_cmake(prefix, libraries[0], work)
         check_manual(prefix)
