@@ -56,6 +56,8 @@ INF_API void inf_traced_end_(struct inf_traced_ *call);
 #endif
 
 #ifdef __cplusplus
+#include <type_traits>
+
 inline enum inf_kind_ inf_kind_of_(const bool &)
 {
     return INF_KIND_BOOL_;
@@ -130,7 +132,10 @@ template <typename T> inline enum inf_kind_ inf_kind_of_(T *const &)
 }
 template <typename T> inline enum inf_kind_ inf_kind_of_(const T &)
 {
-    return __is_enum(T) ? INF_KIND_SIGNED_ : INF_KIND_OTHER_;
+    if constexpr (!std::is_enum_v<T>)
+        return INF_KIND_OTHER_;
+    else
+        return std::is_signed_v<std::underlying_type_t<T>> ? INF_KIND_SIGNED_ : INF_KIND_UNSIGNED_;
 }
 #define INF_KIND_OF_(value) inf_kind_of_(value)
 
@@ -196,9 +201,14 @@ template <typename T> inline enum inf_kind_ inf_kind_of_(const T &)
 #endif
 
 #define INF_PARAMETER_(type, name) type name
+#ifdef __cplusplus
+#define INF_ARGUMENT_(type, name) static_cast<decltype(name) &&>(name) /* what can only be moved goes on too */
+#else
 #define INF_ARGUMENT_(type, name) name
+#endif
+/* The size is that of the type: an array as a parameter is a pointer, and sizeof of its name is warned of. */
 #define INF_CAPTURE_(type, name)                                                                                       \
-    inf_traced_argument_(&inf_call_, #name, INF_KIND_OF_(name), (const void *)&name, sizeof(name));
+    inf_traced_argument_(&inf_call_, #name, INF_KIND_OF_(name), (const void *)&name, sizeof(__typeof__(name)));
 
 #define INF_EACH_1_(m, s, a) m a
 #define INF_EACH_2_(m, s, a, ...) m a s() INF_EACH_1_(m, s, __VA_ARGS__)

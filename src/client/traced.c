@@ -2,8 +2,10 @@
  *
  * Bounded by the caps, not by the values: a string is read no further than what is kept of it. The text that a program
  * holds is untrusted; what is not UTF-8 is replaced before it is stored. */
+#include <float.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/utf8.h"
@@ -103,22 +105,50 @@ static uint64_t unsigned_at(const void *at, size_t size)
     return value;
 }
 
+/* The fewest digits that read back as the same value: 0.1, not 0.10000000000000001. */
 static int print_floating(char out[NUMBER_SIZE], const void *at, size_t size)
 {
-    double value;
+    int length = 0;
     if (size == sizeof(float)) {
-        float narrow;
-        memcpy(&narrow, at, sizeof(narrow));
-        return snprintf(out, NUMBER_SIZE, "%.9g", (double)narrow);
-    }
-    if (size == sizeof(double)) {
+        float value;
         memcpy(&value, at, sizeof(value));
+        for (int digits = FLT_DIG; digits <= FLT_DECIMAL_DIG; digits++) {
+            length = snprintf(out, NUMBER_SIZE, "%.*g", digits, (double)value);
+            if (strtof(out, NULL) == value)
+                break;
+        }
+    } else if (size == sizeof(double)) {
+        double value;
+        memcpy(&value, at, sizeof(value));
+        for (int digits = DBL_DIG; digits <= DBL_DECIMAL_DIG; digits++) {
+            length = snprintf(out, NUMBER_SIZE, "%.*g", digits, value);
+            if (strtod(out, NULL) == value)
+                break;
+        }
     } else {
-        long double wide;
-        memcpy(&wide, at, sizeof(wide));
-        value = (double)wide;
+        long double value;
+        memcpy(&value, at, sizeof(value));
+        for (int digits = LDBL_DIG; digits <= LDBL_DECIMAL_DIG; digits++) {
+            length = snprintf(out, NUMBER_SIZE, "%.*Lg", digits, value);
+            if (strtold(out, NULL) == value)
+                break;
+        }
     }
-    return snprintf(out, NUMBER_SIZE, "%.17g", value);
+    return length;
+}
+
+/* printf writes the locale's decimal point, JSON has only its own. */
+static int plain_point(char *text, int length)
+{
+    int kept = 0;
+    bool point = false;
+    for (int i = 0; i < length; i++) {
+        bool digit = (text[i] >= '0' && text[i] <= '9') || strchr("+-e", text[i]);
+        if (digit || !point)
+            text[kept++] = digit ? text[i] : '.';
+        point |= !digit;
+    }
+    return kept;
 }
 
 static bool put_value(struct inf_traced_ *call, enum inf_kind_ kind, const void *at, size_t size)
@@ -147,6 +177,7 @@ static bool put_value(struct inf_traced_ *call, enum inf_kind_ kind, const void 
         /* JSON has no nan and no inf: as strings they can still be read. */
         if (strpbrk(text, "ni"))
             return put_string(call, text);
+        length = plain_point(text, length);
         break;
     case INF_KIND_POINTER_:
         length = snprintf(text, sizeof(text), "\"0x%" PRIx64 "\"", unsigned_at(at, size));

@@ -2,6 +2,9 @@
 // and go on.
 #include "infinium.h"
 
+#include <cstdlib>
+#include <cstring>
+#include <memory>
 #include <stdexcept>
 
 namespace
@@ -40,11 +43,24 @@ static INF_TRACED(client, "Sum", long, cxx_sum, (long, a), (const long &, b))
     return a + b;
 }
 
+enum large : unsigned long long { largest = 0xffffffffffffffffull };
+
+static INF_TRACED(client, "Moved", int, cxx_moved, (std::unique_ptr<int>, p), (colour, c), (large, l))
+{
+    (void)c, (void)l;
+    char *json = inf_trace_json(inf_current(), 0, nullptr);
+    const bool good = json && std::strstr(json, "\\\"c\\\": 250, \\\"l\\\": 18446744073709551615");
+    std::free(json);
+    return good ? *p : 0;
+}
+
 // 0, or the line that went wrong.
 extern "C" int functions_in_cxx(inf_client *use)
 {
     client = use;
     pair p{1, 2};
+    if (cxx_moved(std::make_unique<int>(7), static_cast<colour>(250), largest) != 7)
+        return __LINE__; // enumerations are read as what they are made of; what can only be moved is
     if (cxx_sum(2, 3) != 5)
         return __LINE__;
     try {

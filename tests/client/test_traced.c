@@ -1,9 +1,11 @@
 /* INF_TRACED: what a decorated C function records, seen from inside its own trace. */
+#include <float.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -76,6 +78,15 @@ INF_TRACED(NULL, "untraced", int, untraced, (int, x))
     return x + 1;
 }
 
+typedef int four[4];
+
+INF_TRACED(client, "array", float, first_of, (four, numbers), (float, tenth))
+{
+    assert_non_null(strstr(field(inf_current(), INF_TAG_INPUT), "\"tenth\": 0.1}"));
+    assert_non_null(strstr(field(inf_current(), INF_TAG_INPUT), "{\"numbers\": \"0x"));
+    return (float)numbers[0] + tenth;
+}
+
 static void values_pass_through(void **state)
 {
     (void)state;
@@ -84,6 +95,7 @@ static void values_pass_through(void **state)
     assert_true(eight('c', 0.5, (pair){1, 2}, (void *)16, UINT64_MAX, 7, true, NULL) == 1.5);
     assert_int_equal(no_parameters(), 3);
     assert_int_equal(untraced(1), 2);
+    assert_true(first_of((four){3}, 0.1f) == 3 + 0.1f);
     assert_null(inf_current());
 }
 
@@ -107,7 +119,8 @@ static void results_are_json(void **state)
     static const struct {
         double value;
         const char *text;
-    } cases[] = {{1.5, "1.5"}, {-0.0, "-0"}, {1e300 * 1e300, "\"inf\""}, {100, "100"}};
+    } cases[] = {{1.5, "1.5"}, {-0.0, "-0"}, {1e300 * 1e300, "\"inf\""},
+                 {100, "100"}, {0.1, "0.1"}, {0.1 + 0.2, "0.30000000000000004"}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct inf_traced_ call;
         inf_traced_begin_(&call, client, "n", "f");
@@ -117,6 +130,12 @@ static void results_are_json(void **state)
         inf_traced_end_(&call);
     }
     struct inf_traced_ call;
+    inf_traced_begin_(&call, client, "n", "f");
+    inf_traced_run_(&call);
+    const long double large = LDBL_MAX; /* beyond what a double holds */
+    inf_traced_result_(&call, INF_KIND_FLOATING_, &large, sizeof(large));
+    assert_true(strtold(field(inf_current(), INF_TAG_OUTPUT), NULL) == large);
+    inf_traced_end_(&call);
     inf_traced_begin_(&call, client, "n", "f");
     inf_traced_run_(&call);
     const char *text = "na\xc3\xafve \x01 \xff";
