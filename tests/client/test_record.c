@@ -303,7 +303,7 @@ static void test_exceptions_of_cxx(void **state)
     assert_int_equal(inf_flush(client, 10000, NULL), INF_OK);
     assert_int_equal(functions_in_cxx(client), 0);
     assert_int_equal(inf_flush(client, 10000, NULL), INF_OK);
-    assert_int_equal(scripted_server_stored(s), 6);
+    assert_int_equal(scripted_server_stored(s), 7);
     assert_true(scripted_server_count(s, "\"error_type\":\"std::runtime_error\",\"message\":\"went wrong\"") >= 2);
     assert_true(scripted_server_count(s, "\"error_type\":\"int\"") >= 1);
     assert_int_equal(scripted_server_count(s, "\"message\":\"a C++ exception left the scope\""), 1);
