@@ -15,9 +15,52 @@
 
 #include "infinium.h"
 
+/* A program may have been started with its standard input, output or error closed, or close them later. What it still
+ * prints must not land in a file or a connection of ours: none of them has a number below three. */
+static int above_standard(int fd)
+{
+    if (fd < 0 || fd > STDERR_FILENO)
+        return fd;
+    int above = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    int reason = errno;
+    close(fd);
+    errno = reason;
+    return above;
+}
+
+unsigned inf_os_hold_standard(void)
+{
+    unsigned held = 0;
+    for (int fd = open("/dev/null", O_RDWR | O_CLOEXEC); fd >= 0; fd = open("/dev/null", O_RDWR | O_CLOEXEC)) {
+        if (fd > STDERR_FILENO) {
+            close(fd);
+            break;
+        }
+        held |= 1u << fd;
+    }
+    return held;
+}
+
+void inf_os_free_standard(unsigned held)
+{
+    for (int fd = 0; fd <= STDERR_FILENO; fd++)
+        if (held & 1u << fd)
+            close(fd);
+}
+
 static int real_open(const char *path, int flags, mode_t mode)
 {
-    return open(path, flags, mode);
+    return above_standard(open(path, flags, mode));
+}
+
+static int real_socket(int family, int type, int protocol)
+{
+    return above_standard(socket(family, type, protocol));
+}
+
+static int real_eventfd(unsigned initial, int flags)
+{
+    return above_standard(eventfd(initial, flags));
 }
 
 static int real_stat(const char *path, struct stat *out)
@@ -89,7 +132,7 @@ struct inf_os inf_os = {
     .realloc = realloc,
     .free = free,
     .getrandom = getrandom,
-    .socket = socket,
+    .socket = real_socket,
     .setsockopt = setsockopt,
     .getsockopt = getsockopt,
     .bind = real_bind,
@@ -101,7 +144,7 @@ struct inf_os inf_os = {
     .shutdown = shutdown,
     .recv = recv,
     .poll = poll,
-    .eventfd = eventfd,
+    .eventfd = real_eventfd,
     .pipe2 = pipe2,
 };
 

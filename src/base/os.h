@@ -74,6 +74,11 @@ struct inf_os {
 
 extern struct inf_os inf_os;
 
+/* While a library is called that opens descriptors which nobody can move: none gets the number of a standard stream that
+ * the program has closed. Returns what to give to inf_os_free_standard(), soon. */
+unsigned inf_os_hold_standard(void);
+void inf_os_free_standard(unsigned held);
+
 /* The INF_E... value for an errno. */
 int inf_os_error(int system_errno);
 

@@ -102,6 +102,14 @@ static void reset_answer(inf_http_answer *a)
     a->retry_after[0] = a->batch[0] = a->reason[0] = '\0';
 }
 
+/* libcurl's own may have the number of a standard stream that the program has closed, and goes on to programs that it
+ * starts. */
+static curl_socket_t open_socket(void *unused, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    (void)unused, (void)purpose;
+    return inf_os.socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
 static size_t take_body(char *data, size_t size, size_t count, void *context)
 {
     inf_http_answer *a = context;
@@ -157,6 +165,7 @@ struct curl_slist *inf_http_prepare(const struct inf_curl *c, CURL *easy, const 
     list = longer;
     c->easy_reset(easy); /* keeps the connections */
     c->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    c->easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
     c->easy_setopt(easy, CURLOPT_URL, r->url);
     c->easy_setopt(easy, CURLOPT_HTTPHEADER, list);
     c->easy_setopt(easy, CURLOPT_USERAGENT, r->user_agent);
@@ -208,7 +217,9 @@ inf_http *inf_http_new(void)
         return NULL;
     h->curl = c;
     pthread_mutex_lock(&engine_lock);
+    unsigned held = inf_os_hold_standard(); /* what it is woken by */
     h->multi = c->multi_init();
+    inf_os_free_standard(held);
     pthread_mutex_unlock(&engine_lock);
     if (!h->multi) {
         inf_os.free(h);

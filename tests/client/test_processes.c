@@ -2,9 +2,11 @@
  */
 #include "client/support.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <sys/wait.h>
 
 static void reap(pid_t pid, int signal, int status)
@@ -238,6 +240,30 @@ static void test_fork_beside_errors(void **state)
     inf_close(client, 0);
 }
 
+/* What a program prints that was started with its standard streams closed must not land in the journal. */
+static void test_closed_standard_streams_stay_free(void **state)
+{
+    (void)state;
+    scripted_server *s = scripted_server_start(0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        for (int fd = 0; fd < 3; fd++)
+            close(fd);
+        inf_client *client = open_client(scripted_server_url(s));
+        trace_one(client, "without streams");
+        bool good = inf_flush(client, 10000, NULL) == INF_OK;
+        for (int fd = 0; fd < 3; fd++)
+            good = good && fcntl(fd, F_GETFD) < 0;
+        _exit(good ? 0 : 1);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(scripted_server_stored(s), 1);
+    scripted_server_stop(s);
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, make_directory, remove_directory)
@@ -249,6 +275,7 @@ int main(void)
         CASE(test_fork_while_tracing),
         CASE(test_fork_beside_errors),
         CASE(test_silent_child),
+        CASE(test_closed_standard_streams_stay_free),
         CASE(test_closed_client_leaves_the_rest_to_the_next),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
