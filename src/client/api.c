@@ -122,18 +122,19 @@ char *inf_trace_end_json(inf_trace *t, int extras, size_t *length)
 
 void inf_trace_id(const inf_trace *trace, char out[33])
 {
-    inf_id_hex(trace ? trace->head.trace_id : nothing.head.trace_id, out);
+    if (out)
+        inf_id_hex(trace ? trace->head.trace_id : nothing.head.trace_id, out);
 }
 
 inf_step *inf_step_begin(const char *action, const char *description)
 {
     inf_trace *t = inf_current();
-    inf_step *step = t && !t->sampled_out ? inf_os.calloc(1, sizeof(*step)) : NULL;
+    inf_step *step = t && !t->sampled_out ? inf_context_take_step() : NULL;
     if (!step)
         return &no_step;
     step->fields = inf_context_take();
     if (!step->fields) {
-        inf_os.free(step);
+        inf_context_give_step(step);
         return &no_step;
     }
     inf_trace *fields = step->fields;
@@ -155,7 +156,7 @@ inf_step *inf_step_begin(const char *action, const char *description)
 
 void inf_step_end(inf_step *step)
 {
-    if (!step || step == &no_step)
+    if (!step || step == &no_step || !step->trace) /* no trace: it has ended with its trace */
         return;
     inf_context_pop_step(step);
     inf_trace *t = step->trace;

@@ -207,6 +207,8 @@ int inf_close(inf_client *client, int timeout_ms)
 
 void inf_stats(inf_client *client, inf_counts *out)
 {
+    if (!out)
+        return;
     if (client)
         inf_route_counts(&client->route, out);
     else

@@ -4,6 +4,7 @@
 #include "client/context.h"
 
 #include <pthread.h>
+#include <string.h>
 
 #include "base/os.h"
 
@@ -11,9 +12,12 @@
 #define MAX_SPARE_BYTES (32u << 10)
 
 struct context {
-    inf_context set;  /* what inf_context_set() made current: held until the next one */
-    inf_trace *spare; /* linked through `previous` */
+    inf_context set;      /* what inf_context_set() made current: held until the next one */
+    inf_trace *spare;     /* linked through `previous` */
+    inf_step *spare_step; /* the same; the one that was given back first is taken first */
+    inf_step **spare_step_end;
     unsigned spares;
+    unsigned spare_steps;
     bool registered;
 };
 
@@ -33,6 +37,12 @@ static void thread_ends(void *value)
         inf_trace_clear(trace);
         inf_os.free(trace);
     }
+    while (c->spare_step) {
+        inf_step *step = c->spare_step;
+        c->spare_step = step->previous;
+        inf_os.free(step);
+    }
+    c->spare_steps = MAX_SPARE;
     c->spares = MAX_SPARE; /* what other destructors still end is freed at once */
 }
 
@@ -52,7 +62,39 @@ static void register_thread(void)
     context.registered = true;
     pthread_once(&once, make_key);
     if (!have_key || pthread_setspecific(key, &context) != 0)
-        context.spares = MAX_SPARE;
+        context.spares = context.spare_steps = MAX_SPARE;
+}
+
+inf_step *inf_context_take_step(void)
+{
+    inf_step *step = context.spare_step;
+    if (!step || context.spare_steps < MAX_SPARE)
+        return inf_os.calloc(1, sizeof(*step));
+    context.spare_step = step->previous;
+    context.spare_steps--;
+    memset(step, 0, sizeof(*step));
+    return step;
+}
+
+void inf_context_give_step(inf_step *step)
+{
+    if (!context.registered)
+        register_thread();
+    if (context.spare_steps >= MAX_SPARE) {
+        inf_step *oldest = context.spare_step ? context.spare_step : step;
+        context.spare_step = oldest == step ? NULL : oldest->previous;
+        inf_os.free(oldest);
+        if (oldest == step)
+            return;
+        context.spare_steps--;
+    }
+    step->trace = NULL;
+    step->previous = NULL;
+    if (!context.spare_step)
+        context.spare_step_end = &context.spare_step;
+    *context.spare_step_end = step;
+    context.spare_step_end = &step->previous;
+    context.spare_steps++;
 }
 
 inf_trace *inf_context_take(void)
@@ -155,7 +197,7 @@ void inf_context_release_step(inf_step *step)
     if (step->fields)
         inf_context_give(step->fields);
     inf_context_release(step->trace);
-    inf_os.free(step);
+    inf_context_give_step(step);
 }
 
 inf_trace *inf_current(void)

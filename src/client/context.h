@@ -31,6 +31,11 @@ inf_trace *inf_context_take(void);
 /* Gives a trace object to this thread's free list. */
 void inf_context_give(inf_trace *trace);
 
+/* The same for steps, of which everything is zero. One that is given back is not freed at once: a program that ends it
+ * once more, after the trace that it ended with, does no harm. */
+inf_step *inf_context_take_step(void);
+void inf_context_give_step(inf_step *step);
+
 /* Makes `trace`, just started, the thread's current one; `trace->previous` remembers the one before. */
 void inf_context_push(inf_trace *trace);
 

@@ -275,6 +275,22 @@ static void test_a_closing_null_client_is_harmless(void **state)
     inf_trace_end(t);
     inf_trace_end(NULL);
     inf_record_llm_call(NULL);
+    inf_stats(NULL, NULL);
+    inf_trace_id(NULL, NULL);
+}
+
+static void test_what_has_ended_may_be_ended_again(void **state)
+{
+    (void)state;
+    inf_step *steps[10];
+    inf_trace *t = inf_trace_begin(NULL, "with open steps");
+    for (size_t i = 0; i < 10; i++)
+        steps[i] = inf_step_begin("open", "ends with its trace");
+    inf_trace_end(t);
+    for (size_t i = 0; i < 10; i++)
+        inf_step_end(steps[i]);
+    inf_trace_end(t);
+    assert_null(inf_current());
 }
 
 int main(void)
@@ -292,6 +308,7 @@ int main(void)
         CASE(test_full_journal_refuses_and_counts),
         CASE(test_thousand_clients_one_thread),
         CASE(test_a_closing_null_client_is_harmless),
+        CASE(test_what_has_ended_may_be_ended_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
