@@ -85,7 +85,9 @@ def carry_contexts():
     if _done:
         return
     _done = True
-    from concurrent.futures import ThreadPoolExecutor
-
-    ThreadPoolExecutor.submit = _carrying_submit(ThreadPoolExecutor.submit)
     threading.Thread.start = _carrying_start(threading.Thread.start)
+    try:
+        from concurrent.futures import ThreadPoolExecutor
+    except (ImportError, OSError, MemoryError):  # no descriptor is left: the program's function is traced all the same
+        return
+    ThreadPoolExecutor.submit = _carrying_submit(ThreadPoolExecutor.submit)

@@ -141,3 +141,29 @@ def test_many_tasks(client):
     assert asyncio.run(main()) == list(range(5000))
     after = client.stats()
     assert after["begun"] - before["begun"] == 5000 and after["open"] == 0
+
+
+def test_a_function_is_traced_where_no_module_can_be_loaded_any_more(tmp_path):
+    """Without a free descriptor `import` raises OSError; decorating must not."""
+    program = """
+import sys, errno
+import infinium
+
+class Nothing:
+    def find_spec(self, name, path=None, target=None):
+        if name.startswith("concurrent"):
+            raise OSError(errno.EMFILE, "Too many open files")
+
+sys.meta_path.insert(0, Nothing())
+client = infinium.InfiniumClient("11111111-2222-3333-4444-555555555555", "secret-of-tests", base_url="http://127.0.0.1:1/api/v1")
+
+@client.trace("works")
+def twice(x):
+    return 2 * x
+
+assert "concurrent.futures" not in sys.modules
+assert twice(2) == 4
+assert client.stats()["finished"] == 1
+"""
+    environment = dict(os.environ, INFINIUM_JOURNAL_DIR=str(tmp_path))
+    subprocess.run([sys.executable, "-c", program], env=environment, check=True, timeout=30)
