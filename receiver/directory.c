@@ -202,7 +202,7 @@ static int drain_leftovers(const char *data_dir)
     inf_store *store;
     rc = inf_store_open(&store, data_dir, 0);
     if (rc == 0)
-        rc = inf_drain_leftovers(store, d.journal, &stored, NULL, NULL);
+        rc = inf_drain_leftovers(store, d.journal, &stored, NULL, NULL, NULL);
     inf_store_close(store);
     inf_directory_release(&d);
     return rc;

@@ -160,7 +160,7 @@ static int recover(inf_receiver *r, char *message)
     (void)inf_journal_peek(r->directory.journal, &v.pending);
     int rc = inf_store_open(&store, r->directory.path, INF_STORE_CREATE);
     if (rc == 0)
-        rc = inf_drain_leftovers(store, r->directory.journal, &r->recovered, say_progress, &v);
+        rc = inf_drain_leftovers(store, r->directory.journal, &r->recovered, &r->recovered_skipped, say_progress, &v);
     if (rc < 0)
         snprintf(message, INF_RECEIVER_MESSAGE_SIZE, "the store in %s cannot be used: %s (%s)", r->directory.path,
                  inf_store_message(store), inf_strerror(rc));

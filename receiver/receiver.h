@@ -49,7 +49,8 @@ struct inf_receiver {
     char read_token[INF_TOKEN_SIZE];
     char admin_token[INF_TOKEN_SIZE];
     uint64_t recovered;
-    uint64_t started_ns; /* Unix time */
+    uint64_t recovered_skipped; /* damaged stretches of the journal that were passed over meanwhile */
+    uint64_t started_ns;        /* Unix time */
     atomic_bool ending;
     _Atomic uint64_t kept_ns; /* monotonic: the keeper's last round */
     _Atomic int64_t shutdown_s;

@@ -112,7 +112,7 @@ static void write_journal(inf_buf *out, const inf_receiver *receiver, const inf_
     one(out, "journal_stored_position", "gauge", "Place in the journal up to which everything is in the store.",
         atomic_load(&receiver->directory.state->stored));
     one(out, "journal_skipped_total", "counter", "Damaged stretches of the journal that were passed over.",
-        s->journal.skipped);
+        s->journal.skipped + receiver->recovered_skipped);
     histogram(out, "commit_seconds", "How long it took to make one group of requests durable.", s->commits);
 }
 

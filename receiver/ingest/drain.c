@@ -458,7 +458,7 @@ static int drain_one(inf_store *store, inf_journal *journal, struct batch *b, ui
     }
 }
 
-int inf_drain_leftovers(inf_store *store, const char *journal_dir, uint64_t *stored,
+int inf_drain_leftovers(inf_store *store, const char *journal_dir, uint64_t *stored, uint64_t *skipped,
                         void (*progress)(void *context, uint64_t read), void *context)
 {
     struct progress p = {.call = progress, .context = context};
@@ -466,13 +466,24 @@ int inf_drain_leftovers(inf_store *store, const char *journal_dir, uint64_t *sto
     if (!b)
         return INF_ENOMEM;
     inf_journal *journal;
+    uint64_t damaged = 0;
     int rc;
     while ((rc = inf_journal_adopt(&journal, journal_dir)) == 1) {
         rc = drain_one(store, journal, b, stored, &p);
+        inf_journal_stats stats;
+        inf_journal_get_stats(journal, &stats);
+        damaged += stats.skipped;
         inf_journal_close(journal);
         if (rc < 0)
             break;
     }
     free(b);
+    if (damaged > 0)
+        inf_log(INF_LOG_ERROR,
+                "%" PRIu64 " stretch%s of the journal %s damaged and passed over: accepted traces in there are lost; "
+                "look at the disk",
+                damaged, damaged == 1 ? "" : "es", damaged == 1 ? "was" : "were");
+    if (skipped)
+        *skipped = damaged;
     return rc == INF_ENOTFOUND ? 0 : rc;
 }

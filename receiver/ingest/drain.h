@@ -47,9 +47,10 @@ void inf_drain_get_stats(inf_drain *drain, inf_drain_stats *out);
 /* Everything appended so far is stored (timeout_ms at most), then the thread ends. NULL is allowed. */
 void inf_drain_stop(inf_drain *drain, int timeout_ms);
 
-/* Stores what writers that died left in `journal_dir`; *stored counts traces that were not in the store yet. `progress`
- * (may be NULL) is called after each transaction, with how many traces have been read so far. */
-int inf_drain_leftovers(inf_store *store, const char *journal_dir, uint64_t *stored,
+/* Stores what writers that died left in `journal_dir`; *stored counts traces that were not in the store yet, *skipped
+ * (may be NULL) damaged stretches that were passed over, which the log says too. `progress` (may be NULL) is called
+ * after each transaction, with how many traces have been read so far. */
+int inf_drain_leftovers(inf_store *store, const char *journal_dir, uint64_t *stored, uint64_t *skipped,
                         void (*progress)(void *context, uint64_t read), void *context);
 
 #endif

@@ -1,4 +1,5 @@
 /* A receiver's beginning and end: deaths, restarts, two at once, agents that come and go meanwhile. */
+#include <glob.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -280,7 +281,7 @@ static void keep_warning(void *context, enum inf_log_level level, const char *me
 
 /* The store belongs to somebody else: the end is bounded all the same, what is left is said, and the next start has it.
  */
-static void end_without_storing(struct running *r, int traces, const char *said)
+static void leave(struct running *r, int traces, const char *said)
 {
     char path[100];
     sqlite3 *other;
@@ -293,7 +294,7 @@ static void end_without_storing(struct running *r, int traces, const char *said)
     assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
     assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
     for (int i = 0; i < traces; i++)
-        check_answer(post(r, JSON, "{\"name\":\"n\"}"), 201, NULL);
+        check_answer(post(r, JSON, "{\"name\":\"left behind\"}"), 201, NULL);
     inf_log_set_sink(keep_warning, NULL);
     time_t before = time(NULL);
     stop(r);
@@ -302,6 +303,11 @@ static void end_without_storing(struct running *r, int traces, const char *said)
     assert_string_equal(last_warning, said);
     assert_int_equal(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(other);
+}
+
+static void end_without_storing(struct running *r, int traces, const char *said)
+{
+    leave(r, traces, said);
     start_with(r, NULL);
     assert_int_equal(inf_receiver_recovered(r->receiver), traces);
     stop(r);
@@ -315,6 +321,55 @@ static void an_end_that_cannot_store_says_what_is_left(void **state)
 static void one_trace_that_is_left_is_one(void **state)
 {
     end_without_storing(*state, 1, "1 accepted trace is not stored yet; the next start stores it");
+}
+
+static char errors[1024];
+
+static void keep_error(void *context, enum inf_log_level level, const char *message)
+{
+    (void)context;
+    if (level == INF_LOG_ERROR)
+        snprintf(errors, sizeof errors, "%s", message);
+}
+
+/* Changes one byte of the last trace that is in the journal's files. */
+static void damage(const struct running *r)
+{
+    char pattern[100];
+    glob_t found;
+    enum { SIZE = 1024 * 1024 };
+    char *text = malloc(SIZE);
+    assert_non_null(text);
+    snprintf(pattern, sizeof pattern, "%s/journal/*/*.seg", r->dir);
+    assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+    int fd = open(found.gl_pathv[found.gl_pathc - 1], O_RDWR | O_CLOEXEC);
+    ssize_t n = read(fd, text, SIZE);
+    static const char name[] = "left behind";
+    ssize_t at = n - (ssize_t)sizeof name;
+    while (at > 0 && memcmp(text + at, name, sizeof name - 1) != 0)
+        at--;
+    assert_true(at > 0);
+    assert_int_equal(pwrite(fd, "L", 1, at), 1);
+    close(fd);
+    globfree(&found);
+    free(text);
+}
+
+/* What was acknowledged and cannot be read any more is not passed over in silence. */
+static void a_damaged_journal_is_said(void **state)
+{
+    struct running *r = *state;
+    leave(r, 3, "3 accepted traces are not stored yet; the next start stores them");
+    damage(r);
+    inf_log_set_sink(keep_error, NULL);
+    start_with(r, NULL);
+    inf_log_set_sink(NULL, NULL);
+    assert_int_equal(inf_receiver_recovered(r->receiver), 2);
+    assert_string_equal(errors,
+                        "1 stretch of the journal was damaged and passed over: accepted traces in there are lost; "
+                        "look at the disk");
+    check_answer(get(r, "/metrics"), 200, "\ninfinium_journal_skipped_total 1\n");
+    stop(r);
 }
 
 int main(void)
@@ -332,6 +387,7 @@ int main(void)
         TEST(agents_that_cannot_be),
         TEST(an_end_that_cannot_store_says_what_is_left),
         TEST(one_trace_that_is_left_is_one),
+        TEST(a_damaged_journal_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
