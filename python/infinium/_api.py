@@ -30,6 +30,7 @@ from .types import ApiResponse, BatchResult, HealthCheck, TaskData
 
 _DEFAULT_RETRY_AFTER = 60  # seconds, when a 429 does not say
 _SHORTEST_POLL = 0.05  # seconds
+_NO_LIMIT = 86_400.0  # seconds, what timeout=None comes to
 _COERCED = {
     **types.SECTIONS,
     "llm_usage": types.LlmUsage,
@@ -93,7 +94,7 @@ def _failure(status, retry_after, body, what):
     if text is not None and not isinstance(text, str):
         text = dumps(text).decode()
     if status == 401:
-        return AuthenticationError(f"Authentication failed: check {what}", details=details)
+        return AuthenticationError(f"Authentication failed. Check your {what}.", details=details)
     if status == 404:
         return NotFoundError(f"Resource not found: {text}" if text else "Resource not found", details=details)
     if status == 429:
@@ -116,12 +117,16 @@ def _translated(error, timeout):
     return InfiniumError(f"The request could not be made: {type(error).__name__}: {error}"), False
 
 
+def _limit(client):
+    return _NO_LIMIT if client.timeout is None else client.timeout
+
+
 def _exchange(client, method, path, headers, body=None, *, what="agent_id and agent_secret", retries=None, deadline=None,
               too_late=None, stop=None):  # fmt: skip
     """One call with its retries: returns (status, body) of a 2xx. `deadline` (monotonic) is never passed, `too_late` is
     raised before; once `stop` is set there are no more attempts."""
     retries = max(int(client.max_retries), 0) if retries is None else retries
-    timeout = client.timeout
+    timeout = _limit(client)
     last = time.monotonic() + timeout * (retries + 1) + 10  # Retry-After is honoured until then
     attempt = 0
     while True:
@@ -254,13 +259,14 @@ def _score(client, trace_id, name, value, comment):
 
 
 def _wait_for_interpretation(client, trace_id, timeout, poll_interval):
+    utils.validate_required_field(trace_id, "trace_id")
     deadline = time.monotonic() + timeout
     too_late = InfiniumTimeoutError(f"No interpretation of {trace_id} within {timeout} seconds", timeout)
     pause = max(poll_interval, _SHORTEST_POLL)
     first = True
     while True:
         # The first question may take its time: with a timeout of 0 it is the only one.
-        bound = max(deadline, time.monotonic() + client.timeout) if first and timeout <= 0 else deadline
+        bound = max(deadline, time.monotonic() + _limit(client)) if first and timeout <= 0 else deadline
         response = yield from _interpreted(client, trace_id, bound, too_late)
         if response.data is not None and response.data.get("interpretedTraceResult"):
             return response
@@ -343,7 +349,7 @@ def _create_task_data(name, description, duration, current_datetime=None, **sect
     return TaskData(
         name=name,
         description=description,
-        current_datetime=current_datetime or utils.get_current_iso_datetime(),
+        current_datetime=utils.get_current_iso_datetime() if current_datetime is None else current_datetime,
         duration=utils.validate_duration(duration),
         **sections,
     )

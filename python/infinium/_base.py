@@ -92,6 +92,8 @@ def _url(value):
 
 
 def _seconds(value, field):
+    if value is None:  # no limit
+        return None
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
         raise ValidationError(f"{field} must be a number of seconds, more than 0", field=field)
     return value
@@ -132,16 +134,16 @@ class BaseClient:
             from .utils import setup_logging
 
             setup_logging(log_level)
-        if not isinstance(user_agent, str) or not user_agent or any(c in user_agent for c in "\r\n\0"):
+        if not isinstance(user_agent, str) or any(c in user_agent for c in "\r\n\0"):
             raise ValidationError("user_agent must be text on one line", field="user_agent")
         try:
             self._core = _core.Client(
                 agent_id=self.agent_id.strip(),
                 agent_secret=secret.strip(),
                 base_url=self.base_url,
-                timeout=float(timeout),
+                timeout=30.0 if timeout is None else float(timeout),  # the sender does not wait for ever
                 requests_per_second=float(requests_per_second) if enable_rate_limiting else -1.0,
-                user_agent=user_agent,
+                user_agent=user_agent or USER_AGENT,
                 verify_ssl=bool(verify_ssl),
                 mask_secrets=bool(mask_secrets),
                 journal_memory=False,
@@ -169,6 +171,11 @@ class BaseClient:
             self._rate_limiter = RateLimiter(self.requests_per_second)
         return self._rate_limiter
 
+    @rate_limiter.setter
+    def rate_limiter(self, limiter):
+        self._rate_limiter = limiter
+        self.enable_rate_limiting = limiter is not None
+
     @property
     def logger(self):
         import logging
@@ -188,7 +195,7 @@ class BaseClient:
         calls to record, 0 to 1, or a callable that is given the call's arguments; `on_trace`: called with each finished
         trace, a TaskData.
         """
-        return make_decorator(name, self._core, auto_send, description, otel_exporter, **options)
+        return make_decorator(name, self, auto_send, description, otel_exporter, **options)
 
     def _flush(self, timeout):
         """Exporters first, because that is quick; then what goes over the network."""

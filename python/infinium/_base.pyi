@@ -23,7 +23,7 @@ class FlushResult:
 class BaseClient:
     agent_id: str
     base_url: str
-    timeout: float
+    timeout: Optional[float]
     max_retries: int
     user_agent: str
     verify_ssl: bool
@@ -35,7 +35,7 @@ class BaseClient:
         agent_id: Optional[str] = None,
         agent_secret: Optional[str] = None,
         base_url: Optional[str] = ...,
-        timeout: float = 30.0,
+        timeout: Optional[float] = 30.0,
         max_retries: int = 3,
         enable_rate_limiting: bool = True,
         requests_per_second: float = 10.0,
@@ -50,6 +50,8 @@ class BaseClient:
     def agent_secret(self) -> str: ...
     @property
     def rate_limiter(self) -> Optional[RateLimiter]: ...
+    @rate_limiter.setter
+    def rate_limiter(self, limiter: Optional[RateLimiter]) -> None: ...
     @property
     def logger(self) -> logging.Logger: ...
     @overload

@@ -9,7 +9,27 @@ from .utils import MAX_PAYLOAD_SIZE, _check_size, dataclass_to_dict
 # The body's members in the order the published client sends them; sections go between.
 _FIRST = ("name", "description", "current_datetime", "duration")
 _BEFORE_SECTIONS = ("input_summary", "output_summary", "expected_outcome", "steps", "errors", "llm_usage")
+_LISTS = ("steps", "errors")
+_OBJECTS = ("expected_outcome", "llm_usage", "environment")
 _SHORTEST = 1_000  # bytes; shorter texts are never trimmed
+
+
+def _dicts_of(name, items):
+    """The steps or errors of a task as dicts; what is neither a dict nor a dataclass is left out."""
+    if not items:
+        return []
+    try:
+        items = list(items)
+    except TypeError:
+        items = [items]
+    made = [dataclass_to_dict(item) for item in items]
+    if not all(made):
+        import logging
+
+        logging.getLogger("infinium.client").warning(
+            "some of %r are left out: each must be a dict or a dataclass that is not empty", name
+        )
+    return [item for item in made if item]
 
 
 def _is_section(name, value):
@@ -18,7 +38,7 @@ def _is_section(name, value):
     import logging
 
     logging.getLogger("infinium.client").warning(
-        "the section %r is left out: it must be a dict or a dataclass, not %s", name, type(value).__name__
+        "%r is left out: it must be a dict or a dataclass, not %s", name, type(value).__name__
     )
     return False
 
@@ -27,6 +47,12 @@ def body_of(task):
     """The members of the body. Empty parts are left out, attributes that are no fields come last."""
     values = dataclass_to_dict(task)
     body = {name: getattr(task, name) for name in _FIRST}
+    for name in _LISTS:
+        if name in values:
+            values[name] = _dicts_of(name, getattr(task, name))
+    for name in _OBJECTS:
+        if name in values and not (values[name] and _is_section(name, values[name])):
+            values[name] = {}
     for name in _BEFORE_SECTIONS:
         if name in values and values[name] not in ({}, []):
             body[name] = values[name]

@@ -161,11 +161,12 @@ def json_object(metadata, secrets=True, mask=None):
     return encoded.decode() if isinstance(encoded, bytes) else encoded
 
 
-def trace_function(function, name, core, auto_send, description, options):
-    """`core`: a _core.Client or None; `options`: of the decorator. classmethod and staticmethod objects are traced
+def trace_function(function, name, core, auto_send, description, options, sender=None):
+    """`core`: a _core.Client or None; `sender`: a client whose own `send_task_data`
+    gets the traces instead; `options`: of the decorator. classmethod and staticmethod objects are traced
     inside."""
     if isinstance(function, (classmethod, staticmethod)):
-        return type(function)(trace_function(function.__func__, name, core, auto_send, description, options))
+        return type(function)(trace_function(function.__func__, name, core, auto_send, description, options, sender))
     if not callable(function):
         raise TypeError(f"only a callable can be traced, not {type(function).__name__}")
     function_name = _name_of(function)
@@ -173,7 +174,11 @@ def trace_function(function, name, core, auto_send, description, options):
         inner = _innermost(function)
         doc = getattr(inner, "__doc__", None)
         description = doc if isinstance(doc, str) and doc else f"Auto-traced call to {function_name}"
-    send = core is not None and auto_send
+    if sender is not None and auto_send:
+        from . import _senders
+
+        return _senders.traced(function, name, core, description, options, sender)
+    send = core is not None and auto_send and sender is None
     return _core.Traced(
         function,
         core if send else None,
@@ -186,13 +191,27 @@ def trace_function(function, name, core, auto_send, description, options):
     )
 
 
-def make_decorator(name, core, auto_send, description, otel_exporter=None, **options):
+def _core_and_sender(client):
+    """(core, None) when traces go by the core; else the second is the client that gets them: one of another class, as a
+    program's tests have, or one whose `send_task_data` is not ours."""
+    if client is None:
+        return None, None
+    core = getattr(client, "_core", None)
+    if not isinstance(core, _core.Client):
+        return None, client
+    method = getattr(client.send_task_data, "__func__", None)
+    ours = getattr(method, "__module__", None) == __package__ + "._api"
+    return core, None if ours else client
+
+
+def make_decorator(name, client, auto_send, description, otel_exporter=None, **options):
     if callable(name) and not isinstance(name, str):
         raise TypeError('trace() needs the trace\'s name: @client.trace("My Agent")')
     unknown = set(options) - OPTIONS
     if unknown:
         raise TypeError(f"trace() has no option {min(unknown)!r}")
 
+    core, sender = _core_and_sender(client)
     on_end = None
     if otel_exporter is not None:
         from ._exports import exporting
@@ -205,7 +224,7 @@ def make_decorator(name, core, auto_send, description, otel_exporter=None, **opt
         carry_contexts()
 
     def decorate(function):
-        traced = trace_function(function, name, core, auto_send, description, options)
+        traced = trace_function(function, name, core, auto_send, description, options, sender)
         if on_end is not None:
             inner = traced.__func__ if isinstance(traced, (classmethod, staticmethod)) else traced
             inner._on_end = on_end

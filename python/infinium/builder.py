@@ -122,10 +122,8 @@ class StepContext:
         self, tool_name, *, duration_ms=None, input_summary=None, output_summary=None, http_status=None, error=None
     ):
         """The tool this step used. 300 characters of its input and 1,500 of its output are kept; milliseconds."""
-        if input_summary is not None:
-            input_summary = truncate_string(input_summary, _MAX_TOOL_INPUT)
-        if output_summary is not None:
-            output_summary = truncate_string(output_summary, _MAX_OUTPUT)
+        input_summary = truncate_string(input_summary, _MAX_TOOL_INPUT) if input_summary else None
+        output_summary = truncate_string(output_summary, _MAX_OUTPUT) if output_summary else None
         self._tool_call = ToolCall(tool_name, duration_ms, input_summary, output_summary, error, http_status)
         return self
 
@@ -159,7 +157,8 @@ class StepContext:
         return self
 
     def __exit__(self, exc_type, exc_val, exc_tb):
-        self._duration_ms = (time.perf_counter_ns() - self._start_ns) // 1_000_000
+        if self._start_ns is not None:
+            self._duration_ms = (time.perf_counter_ns() - self._start_ns) // 1_000_000
         if exc_val is not None:
             self._error = error_detail(exc_val)
         if self._entered:

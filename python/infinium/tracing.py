@@ -6,16 +6,12 @@ from .builder import StepContext, TraceBuilder
 __all__ = ["StepContext", "TraceBuilder", "async_trace_agent", "trace_agent"]
 
 
-def _core_of(client):
-    return None if client is None else client._core
-
-
 def trace_agent(name, client=None, *, auto_send=True, description=None, otel_exporter=None, **options):
     """As client.trace(name): for functions, and coroutine functions too. Without a client the trace is built and not
     sent: it is at `function.last_trace`."""
-    return make_decorator(name, _core_of(client), auto_send, description, otel_exporter, **options)
+    return make_decorator(name, client, auto_send, description, otel_exporter, **options)
 
 
 def async_trace_agent(name, client=None, *, auto_send=True, description=None, otel_exporter=None, **options):
     """As client.trace(name): for coroutine functions, and plain functions too."""
-    return make_decorator(name, _core_of(client), auto_send, description, otel_exporter, **options)
+    return make_decorator(name, client, auto_send, description, otel_exporter, **options)

@@ -105,6 +105,9 @@ class _Decorate:
                 for field in cls._lists:
                     setattr(cls, field, dataclasses.field(default_factory=list))
                 dataclasses.dataclass(init=False, repr=False, eq=False)(cls)
+                # They are there, from `_Record`, and who asks is told so.
+                params = cls.__dict__["__dataclass_params__"]
+                params.init = params.repr = params.eq = True
         return cls.__dict__[self.name]
 
 
