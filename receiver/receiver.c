@@ -1,10 +1,14 @@
 /* Putting a receiver together and taking it apart. The order of the ending matters: first nobody may start to wait,
  * then everybody who waits is answered, then the connections close, then what was accepted is stored. */
+#include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "auth/slow.h"
 #include "base/clock.h"
@@ -151,6 +155,23 @@ static void say_progress(void *context, uint64_t read)
                        v->pending, v->pending == 1 ? "" : "s", EXTEND_US);
 }
 
+/* A token is made only after the store. */
+static void warn_of_lost_store(const char *dir)
+{
+    char store[PATH_MAX], token[PATH_MAX];
+    struct stat st;
+    if (inf_directory_join(store, sizeof store, dir, "infinium.db") < 0 ||
+        inf_directory_join(token, sizeof token, dir, "read.token") < 0 || access(token, F_OK) != 0)
+        return;
+    bool there = stat(store, &st) == 0;
+    if (there ? st.st_size == 0 : errno == ENOENT)
+        inf_log(
+            INF_LOG_ERROR,
+            "%s is %s, in a directory that was used before: a new store begins without the traces, agents and keys of "
+            "the old one. To go back to it: stop, put it or a backup there, start",
+            store, there ? "empty" : "missing");
+}
+
 /* Makes the store when it is new, and takes over what an ended receiver left. */
 static int recover(inf_receiver *r, char *message)
 {
@@ -158,6 +179,7 @@ static int recover(inf_receiver *r, char *message)
     struct recovery v = {.began_ns = inf_mono_ns()};
     v.said_ns = v.began_ns;
     (void)inf_journal_peek(r->directory.journal, &v.pending);
+    warn_of_lost_store(r->directory.path);
     int rc = inf_store_open(&store, r->directory.path, INF_STORE_CREATE);
     if (rc == 0)
         rc = inf_drain_leftovers(store, r->directory.journal, &r->recovered, &r->recovered_skipped, say_progress, &v);

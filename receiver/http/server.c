@@ -211,13 +211,13 @@ void inf_http_reader_done(inf_receiver *receiver, inf_body_reader *reader)
 /* ---- who may ---- */
 
 /* A page of another site can make a browser ask us under that site's name (DNS rebinding). It cannot make it ask under
- * an address, or a name that is ours. */
-static bool host_is_ours(const inf_request *r)
+ * an address, or a name that is ours, nor without a name: only HTTP/1.0 allows that, which health checks speak. */
+static bool host_is_ours(const inf_request *r, const char *version)
 {
     const char *host = inf_request_header(r, MHD_HTTP_HEADER_HOST);
     char name[256];
     if (!host)
-        return false;
+        return strcmp(version, MHD_HTTP_VERSION_1_0) == 0;
     size_t n = *host == '[' ? strcspn(host, "]") : strcspn(host, ":");
     const char *start = *host == '[' ? host + 1 : host;
     n -= (size_t)(start - host);
@@ -392,7 +392,7 @@ static enum MHD_Result send_answer(inf_http *http, inf_request *r)
 /* ---- the life of a request ---- */
 
 /* Headers are there. May suspend. */
-static void begin(inf_http *http, inf_request *r, const char *url, const char *method)
+static void begin(inf_http *http, inf_request *r, const char *url, const char *method, const char *version)
 {
     r->url = inf_headers_path(url);
     r->method = method;
@@ -414,7 +414,7 @@ static void begin(inf_http *http, inf_request *r, const char *url, const char *m
         return;
     /* Only a browser can be misled, and it cannot be made to send an agent's key. */
     bool agent = r->def->access == INF_ACCESS_INGEST || r->def->access == INF_ACCESS_AGENT_OR_READ;
-    if (!agent && !host_is_ours(r)) {
+    if (!agent && !host_is_ours(r, version)) {
         inf_request_refuse(r, MHD_HTTP_MISDIRECTED_REQUEST, "this receiver does not answer to that host name");
         return;
     }
@@ -497,7 +497,6 @@ static enum MHD_Result take(void *context, struct MHD_Connection *connection, co
     struct server_loop *loop = context;
     inf_http *http = loop->http;
     inf_request *r = *state;
-    (void)version;
     if (r && r->phase == INF_PHASE_COMMITTING && !is_committed(r))
         return MHD_YES;
     loop->loop.moved = true;
@@ -513,7 +512,7 @@ static enum MHD_Result take(void *context, struct MHD_Connection *connection, co
         r->phase = INF_PHASE_HEADERS;
         r->from = inf_connection_of(connection);
         at(http, r, INF_STAGE_WORK, 0);
-        begin(http, r, url, method);
+        begin(http, r, url, method, version);
         if (r->suspended)
             return MHD_YES; /* called again when it is decided */
         r->phase = INF_PHASE_DECIDED;

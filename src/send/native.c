@@ -325,8 +325,7 @@ static void put_execution(inf_json_writer *w, const struct parts *p)
     integer(w, "duration_ms", (int64_t)(p->head->duration_ns / 1000000));
     if (has(&p->output)) {
         cut_text(w, "output_preview", &p->output, STEP_OUTPUT_CHARACTERS);
-    } else if (p->head->status == INF_STATUS_OK && has(&p->python_version) &&
-               !(p->head->flags & INF_FLAG_NO_OUTPUT)) {
+    } else if (p->head->status == INF_STATUS_OK && has(&p->python_version) && !(p->head->flags & INF_FLAG_NO_OUTPUT)) {
         inf_json_key(w, "output_preview"); /* a Python function without a result has returned None */
         inf_json_put_text(w, "None");
     }
@@ -575,13 +574,15 @@ static void put_prompts(inf_json_writer *w, const struct parts *p)
         put_int_if(w, in, INF_TAG_VERSION, "version");
         inf_json_key(w, "source");
         inf_json_put_text(w, "prompt_studio");
+        inf_json_key(w, "variables_used");
         if (inf_fields_find(in, INF_TAG_VARIABLE, &variable)) {
-            inf_json_key(w, "variables_used");
             inf_json_begin_array(w);
             for (inf_fields all = in; inf_fields_next(&all, &variable);)
                 if (variable.tag == INF_TAG_VARIABLE)
                     inf_json_put_string(w, variable.data, variable.length);
             inf_json_end_array(w);
+        } else {
+            inf_json_put_null(w);
         }
         put_text_if(w, in, INF_TAG_FETCHED_AT, "fetched_at");
         inf_json_end_object(w);

@@ -302,11 +302,14 @@ def test_cancellation(make_async, server):
     client = make_async()
 
     @client.trace("t")
-    async def f():
+    async def f(begun):
+        begun.set()
         await asyncio.sleep(10)
 
     async def main():
-        running = asyncio.ensure_future(f())
+        begun = asyncio.Event()
+        running = asyncio.ensure_future(f(begun))
+        await begun.wait()
         await asyncio.sleep(0.05)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -812,6 +815,14 @@ def test_prompt_fetch_in_a_trace(kinds, server):
         "variables_used": ["who"],
     }  # fmt: skip
     assert b"pk-1" not in server.posts[0].body
+
+
+def test_prompt_without_variables_in_a_trace(client, server):
+    server.script(Answer(200, {"promptId": PROMPT, "name": "Greeting", "version": 2, "content": "Hi", "createdAt": "2026"}))
+    client.trace("t")(lambda: client.get_prompt(PROMPT, "pk-1"))()
+    deliver(client)
+    (used,) = server.trace()["prompt_studio"]["prompts_used"]
+    assert used["variables_used"] is None
 
 
 @differs("blank-name", "a trace with a blank name goes by its function's")

@@ -125,3 +125,16 @@ def test_revoked_agent_is_refused(receiver, program, agent):
     result, _log = run(program, timeout=1)
     assert result[0] == 0 and result[1] == 20
     assert receiver.count() == 20
+
+
+@pytest.mark.parametrize("what", ["missing", "empty"])
+def test_store_that_was_lost(receiver, what):
+    lost = f"infinium.db is {what}, in a directory that was used before"
+    assert not [line for line in receiver.errors if "used before" in line]
+    receiver.stop()
+    for suffix in ("", "-wal", "-shm"):
+        (receiver.data / f"infinium.db{suffix}").unlink(missing_ok=True)
+    if what == "empty":
+        (receiver.data / "infinium.db").touch()
+    receiver.start()
+    assert [line for line in receiver.errors if lost in line]

@@ -194,6 +194,29 @@ static void host_names_of_others(void **state)
     }
 }
 
+/* As load balancers ask whether we are well. */
+static void without_a_host_name(void **state)
+{
+    struct running *r = *state;
+    static const struct {
+        const char *line;
+        int status;
+    } cases[] = {{"GET /healthz HTTP/1.0\r\n\r\n", 200},
+                 {"GET /api/v1/traces HTTP/1.0\r\n\r\n", 401},
+                 {"GET /healthz HTTP/1.0\r\nHost: evil.example\r\n\r\n", 421}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        connection c = http_open(r->port);
+        assert_int_equal(http_send(&c, cases[i].line, strlen(cases[i].line)), 0);
+        assert_int_equal(http_answer(&c).status, cases[i].status);
+        http_close(&c);
+    }
+    connection c = http_open(r->port);
+    static const char nameless[] = "GET /healthz HTTP/1.1\r\n\r\n";
+    assert_int_equal(http_send(&c, nameless, sizeof nameless - 1), 0);
+    assert_in_range(http_answer(&c).status, 400, 499);
+    http_close(&c);
+}
+
 /* ---- events ---- */
 
 static connection view(struct running *r, const char *last)
@@ -349,6 +372,7 @@ int main(void)
         TEST(only_readers_read),
         TEST(agents_are_listed_without_secrets),
         TEST(host_names_of_others),
+        TEST(without_a_host_name),
         TEST(events_within_a_second),
         TEST(events_resume),
         TEST(many_viewers_and_some_that_do_not_read),
