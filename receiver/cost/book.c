@@ -195,8 +195,10 @@ void inf_price_book_describe(inf_price_book *book, char *out, size_t size)
 {
     pthread_mutex_lock(&book->lock);
     const inf_prices *prices = atomic_load(&book->current)->prices;
-    snprintf(out, size, "%s: %s (%u models)", book->from_file ? book->path : "built in",
-             *inf_prices_source(prices) ? inf_prices_source(prices) : "source not said", inf_prices_models(prices));
+    unsigned models = inf_prices_models(prices);
+    snprintf(out, size, "%s: %s (%u model%s)", book->from_file ? book->path : "built in",
+             *inf_prices_source(prices) ? inf_prices_source(prices) : "source not said", models,
+             models == 1 ? "" : "s");
     pthread_mutex_unlock(&book->lock);
 }
 
