@@ -123,13 +123,20 @@ static void fill_id(const char *digits, int count, char filler, uint8_t out[16])
         memset(out, 0, 16);
 }
 
+int cli_check_trace(const char *command, const char *text)
+{
+    char digits[33];
+    if (digits_of(text, digits) >= LEAST_DIGITS)
+        return -1;
+    return cli_usage_error(command,
+                           "'%s' is no trace id: 32 hexadecimal digits, a UUID, or at least the first %d digits", text,
+                           LEAST_DIGITS);
+}
+
 int cli_find_trace(inf_store *store, const char *text, uint8_t out[16])
 {
     char digits[33];
     int count = digits_of(text, digits);
-    if (count < LEAST_DIGITS)
-        return cli_error("'%s' is no trace id: 32 hexadecimal digits, a UUID, or at least the first %d digits", text,
-                         LEAST_DIGITS);
     uint8_t low[16], high[16];
     fill_id(digits, count, '0', low);
     fill_id(digits, count, 'f', high);

@@ -42,8 +42,11 @@ bool cli_receiver_url(const char *dir, char *url, size_t size);
 /* Whatever was just changed about agents and keys is known to the receiver of `dir`, if one runs, when this returns. */
 void cli_wait_for_receiver(const char *dir);
 
+/* Whether `text` can be a trace's id, or its beginning: -1, else an exit code after saying what is wrong with it. */
+int cli_check_trace(const char *command, const char *text);
+
 /* A trace's id from 32 hexadecimal digits, a UUID or the beginning of either that only one trace has (4 digits or
- * more). Returns -1 and *out, else an exit code after saying why. */
+ * more); cli_check_trace() has passed it. Returns -1 and *out, else an exit code after saying why. */
 int cli_find_trace(inf_store *store, const char *text, uint8_t out[16]);
 
 #endif

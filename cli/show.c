@@ -261,5 +261,8 @@ int cmd_show(int argc, char **argv)
     if (code >= 0)
         return code;
     wish.text = arguments.values[0];
+    code = cli_check_trace(syntax.command, wish.text); /* before the store is looked for: nothing is touched */
+    if (code >= 0)
+        return code;
     return cli_with_store_caught_up(data, INF_STORE_READ_ONLY, show, &wish);
 }

@@ -33,6 +33,8 @@ def test_help(command):
         (["ls", "--limit", "many"], "wants a number"),
         (["ls", "--from", "yesterday"], "2026-11-23T08:00:00Z"),
         (["show"], "ID is missing"),
+        (["show", "abc"], "at least the first 4 digits"),
+        (["show", "zzzz"], "'zzzz' is no trace id"),
         (["agent", "crate", "x"], "did you mean 'infinium agent create'"),
         (["agent", "create"], "NAME is missing"),
         (["agent", "create", "x", "--secret", "short"], "8"),
@@ -230,7 +232,7 @@ def test_ambiguous_prefix(receiver, agent):
     done = infinium("show", "abcdef", "--data", receiver.data, check=False)
     assert done.returncode == 1 and "more than one" in done.stderr
     short = infinium("show", "abc", "--data", receiver.data, check=False)
-    assert short.returncode == 1
+    assert short.returncode == 2 and "no trace id" in short.stderr
 
 
 def test_terminal_is_safe_from_a_trace(receiver, agent):
