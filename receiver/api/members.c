@@ -66,7 +66,8 @@ static bool read_all(inf_request *r, inf_json *parser, const inf_member *members
                                 (int)(i.key_length < 100 ? i.key_length : 100), i.key);
             return false;
         }
-        if (inf_json_type(i.value) != INF_JSON_NULL && !read_one(r, m, i.value))
+        /* Null too is no value: a key for agent_id null must not become one for all agents. */
+        if (!read_one(r, m, i.value))
             return false;
     }
     return true;

@@ -1,5 +1,6 @@
 /* The members of a small JSON body, read by a table: what has another type, or is out of its range, is refused with a
- * 400 that names it, and so is a member that is not in the table. An absent or null member leaves its value alone. */
+ * 400 that names it, and so is a member that is not in the table. An absent member leaves its value alone, null is
+ * refused. */
 #ifndef INF_API_MEMBERS_H
 #define INF_API_MEMBERS_H
 

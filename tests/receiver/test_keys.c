@@ -111,6 +111,9 @@ static void a_readers_key_from_its_making_to_its_end(void **state)
     check_answer(manage(r, "POST", "/api/v1/keys", "{\"role\":\"admin\",\"agent_id\":\"" AGENT "\"}"), 400, "agent");
     check_answer(manage(r, "POST", "/api/v1/keys", "{\"role\":\"read\",\"more\":1}"), 400, "more");
     check_answer(manage(r, "POST", "/api/v1/keys", "[1]"), 400, "object");
+    check_answer(manage(r, "POST", "/api/v1/keys", "{\"role\":\"read\",\"agent_id\":null}"), 400, "agent_id is not");
+    check_answer(manage(r, "POST", "/api/v1/keys", "{\"role\":\"read\",\"expires_in_s\":null}"), 400,
+                 "expires_in_s is not");
     a = manage(r, "GET", "/api/v1/audit?limit=2", NULL);
     check_answer(a, 200, "\"action\":\"key.revoke\"");
     assert_non_null(strstr(a.body, "\"who\":\"admin.token\",\"from\":\"127.0.0.1\""));
