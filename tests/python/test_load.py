@@ -2,7 +2,9 @@
 
 import asyncio
 import gc
+import os
 import resource
+import subprocess
 import sys
 import threading
 import tracemalloc
