@@ -841,14 +841,15 @@ static void adopt(inf_route_state *s, uint64_t now_ns)
         inf_open_free(&left->open);
         s->adopt_at_ns = 0; /* there may be more */
     }
-    if (!s->route->directory || now_ns < s->adopt_at_ns) {
+    /* Also where no journal of one's own can be made: the disk may be full of what waits here. */
+    const char *directory = s->route->directory ? s->route->directory : s->route->wanted_directory;
+    if (!directory || now_ns < s->adopt_at_ns)
         return;
-    }
     s->adopt_at_ns = now_ns + ADOPT_EVERY_NS;
-    int adopted = inf_journal_adopt(&left->journal, s->route->directory);
+    int adopted = inf_journal_adopt(&left->journal, directory);
     if (adopted == INF_EVERSION)
         inf_log_once(&s->said_version, INF_LOG_WARNING, "%s holds a journal of another version; it is left alone",
-                     s->route->directory);
+                     directory);
     if (adopted == 1) {
         left->read = left->acked = inf_journal_acked(left->journal);
         left->drained = false;

@@ -499,7 +499,7 @@ void inf_route_start(inf_route *route)
     }
     inf_journal *journal = open_journal(route);
     atomic_store(&route->journal, journal);
-    atomic_store(&route->adopting, journal != NULL && route->directory != NULL);
+    atomic_store(&route->adopting, journal && (route->directory || route->wanted_directory));
     route->state = journal ? inf_route_state_new(route) : NULL;
     if (route->state) {
         route->next = sender.routes;

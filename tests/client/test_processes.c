@@ -2,12 +2,15 @@
  */
 #include "client/support.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/wait.h>
+
+#include "base/os.h"
 
 static void reap(pid_t pid, int signal, int status)
 {
@@ -264,6 +267,35 @@ static void test_closed_standard_streams_stay_free(void **state)
     scripted_server_stop(s);
 }
 
+static int no_space(int fd, int mode, off_t offset, off_t length)
+{
+    (void)fd, (void)mode, (void)offset, (void)length;
+    errno = ENOSPC;
+    return -1;
+}
+
+/* The disk may be full of nothing but what waits to be delivered. */
+static void test_a_full_disk_keeps_nobody_from_delivering(void **state)
+{
+    (void)state;
+    inf_client *client = open_client("http://127.0.0.1:1/api/v1");
+    for (int i = 0; i < 5; i++)
+        trace_one(client, "undelivered");
+    assert_int_equal(inf_close(client, 100), INF_ETIMEDOUT);
+    int (*real)(int, int, off_t, off_t) = inf_os.fallocate;
+    inf_os.fallocate = no_space;
+    scripted_server *s = scripted_server_start(0);
+    client = open_client(scripted_server_url(s));
+    inf_counts counts;
+    int result = inf_flush(client, 10000, &counts);
+    inf_os.fallocate = real;
+    assert_int_equal(inf_close(client, 1000), INF_OK);
+    assert_int_equal(result, INF_OK);
+    assert_int_equal(counts.adopted, 5);
+    assert_int_equal(scripted_server_stored(s), 5);
+    scripted_server_stop(s);
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, make_directory, remove_directory)
@@ -277,6 +309,7 @@ int main(void)
         CASE(test_silent_child),
         CASE(test_closed_standard_streams_stay_free),
         CASE(test_closed_client_leaves_the_rest_to_the_next),
+        CASE(test_a_full_disk_keeps_nobody_from_delivering),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
