@@ -37,6 +37,18 @@ static void client_link(client_object *self)
     self->state->clients = self;
 }
 
+/* Lets other threads run, as Py_BEGIN_ALLOW_THREADS does, where that is safe (core.h). */
+static PyThreadState *let_others_run(void)
+{
+    return runtime_ends() ? NULL : PyEval_SaveThread();
+}
+
+static void run_again(PyThreadState *thread)
+{
+    if (thread)
+        PyEval_RestoreThread(thread);
+}
+
 /* Nobody uses the inf_client any more: free it. What is undelivered stays in the journal. */
 static void client_free(client_object *self)
 {
@@ -46,8 +58,9 @@ static void client_free(client_object *self)
     inf_stats(client, &self->last);
     self->client = NULL;
     client_unlink(self);
-    Py_BEGIN_ALLOW_THREADS inf_close(client, 0);
-    Py_END_ALLOW_THREADS
+    PyThreadState *thread = let_others_run();
+    inf_close(client, 0);
+    run_again(thread);
 }
 
 void client_release_last(client_object *self)
@@ -101,10 +114,10 @@ static PyObject *client_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     self->secret = secret;
     const char *set = getenv("INFINIUM_MASK");
     self->mask_secrets = mask && !(set && strcmp(set, "0") == 0);
-    int rc;
-    Py_BEGIN_ALLOW_THREADS rc = inf_open(&self->client, &options);
-    Py_END_ALLOW_THREADS if (rc != INF_OK)
-    {
+    PyThreadState *thread = let_others_run();
+    int rc = inf_open(&self->client, &options);
+    run_again(thread);
+    if (rc != INF_OK) {
         self->client = NULL;
         PyErr_SetString(rc == INF_ENOMEM ? PyExc_MemoryError : PyExc_ValueError, inf_strerror(rc));
         Py_DECREF(self);
@@ -191,9 +204,11 @@ static int flush_until(inf_client *client, double until)
     for (;;) {
         double left = until - now_s();
         int slice = left <= 0 ? 0 : left * 1000 > SLICE_MS ? SLICE_MS : (int)(left * 1000) + 1;
-        int rc;
-        Py_BEGIN_ALLOW_THREADS rc = inf_flush(client, slice, NULL);
-        Py_END_ALLOW_THREADS if (PyErr_CheckSignals() < 0) return INF_EINVAL;
+        PyThreadState *thread = let_others_run();
+        int rc = inf_flush(client, slice, NULL);
+        run_again(thread);
+        if (PyErr_CheckSignals() < 0)
+            return INF_EINVAL;
         if (rc != INF_ETIMEDOUT || left <= 0)
             return rc;
     }

@@ -255,6 +255,18 @@ PyObject *fields_instead(PyObject *object);
 /* error.c. Adds the ERROR group of an exception with its traceback (may be NULL) to the trace. No exception set. */
 void error_record(core_state *state, inf_trace *trace, PyObject *exception, PyObject *traceback, PyObject *mask);
 
+/* While the runtime is finalised a sub-interpreter that nobody destroyed ends, on the main thread. Whoever asks for the
+ * GIL again in it ends that thread, and beside the sender's the process would live for ever: neither let go of the GIL
+ * then nor call Python code that writes. */
+static inline bool runtime_ends(void)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    return Py_IsFinalizing();
+#else
+    return _Py_IsFinalizing();
+#endif
+}
+
 /* log.c. What the C side has logged goes to Python's logging; log_check() costs a load when there is nothing. */
 extern atomic_bool log_waiting;
 void log_start(void);

@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -79,6 +80,11 @@ void log_drain(void)
 {
     if (!atomic_exchange_explicit(&log_waiting, false, memory_order_acquire))
         return;
+    if (runtime_ends()) {
+        for (log_line line; take(&line);)
+            (void)fprintf(stderr, "%s\n", line.text);
+        return;
+    }
     saved_error error;
     save_error(&error);
     PyObject *logging = PyImport_ImportModule("logging");

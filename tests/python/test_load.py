@@ -169,3 +169,24 @@ assert client.stats()["finished"] == 1
 """
     environment = dict(os.environ, INFINIUM_JOURNAL_DIR=str(tmp_path))
     subprocess.run([sys.executable, "-c", program], env=environment, check=True, timeout=30)
+
+
+def test_the_program_ends_with_an_interpreter_that_nobody_destroyed(tmp_path):
+    """It ends while the runtime is finalised; a client that lets go of the GIL then takes the main thread with it."""
+    program = """
+try:
+    import _interpreters as interpreters
+    other = interpreters.create("legacy")
+except ImportError:
+    import _xxsubinterpreters as interpreters
+    other = interpreters.create(isolated=False)
+code = "import infinium\\nc = infinium.InfiniumClient('11111111-2222-3333-4444-555555555555', 'secret-of-tests', base_url='http://127.0.0.1:1/api/v1')\\nc.trace('sub')(lambda i: i)(1)"
+interpreters.run_string(other, code)
+print("done", flush=True)
+"""
+    environment = dict(os.environ, INFINIUM_JOURNAL_DIR=str(tmp_path))
+    process = subprocess.Popen([sys.executable, "-c", program], env=environment)
+    try:
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
