@@ -10,6 +10,7 @@ Importing this costs a few milliseconds: everything but the clients is loaded wh
 """
 
 import atexit as _atexit
+from time import monotonic as _monotonic
 
 from . import _core
 from ._base import _flush_exports
@@ -34,8 +35,10 @@ __author__ = "The Infinium authors"
 __email__ = ""
 __description__ = "Tracing for AI agents"
 
-#: Seconds that the end of the interpreter waits for undelivered traces; what is left stays in the journal.
+#: Seconds that the end of the interpreter waits for undelivered traces, and before them for what OpenTelemetry exporters
+#: hold, together; what is left stays in the journal.
 EXIT_TIMEOUT = 0.6
+_EXIT_LEAST = 0.1  # of them for traces, also when an exporter has taken all
 
 _TYPES = (
     "TaskData ApiResponse BatchResult PromptContent TimeTracking Customer Support Sales Marketing Content Research "
@@ -98,8 +101,9 @@ def __dir__():
 
 
 def _at_exit():
+    began = _monotonic()
     _flush_exports(EXIT_TIMEOUT)
-    _core.shutdown(EXIT_TIMEOUT)
+    _core.shutdown(max(EXIT_TIMEOUT - (_monotonic() - began), _EXIT_LEAST))
 
 
 _atexit.register(_at_exit)

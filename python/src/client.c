@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "client/client.h"
+
 #define SLICE_MS 100
 #define DEFAULT_FLUSH_S 30.0
 
@@ -274,7 +276,7 @@ PyObject *client_shutdown(PyObject *module, PyObject *timeout)
     double seconds;
     if (!state || !seconds_argument(timeout, 1.0, &seconds))
         return NULL;
-    double until = now_s() + seconds;
+    double began = now_s(), until = began + seconds;
     while (state->clients) {
         client_object *self = state->clients;
         Py_INCREF(self);
@@ -287,6 +289,7 @@ PyObject *client_shutdown(PyObject *module, PyObject *timeout)
         if (rc == INF_EINVAL && PyErr_Occurred())
             return NULL;
     }
+    inf_client_waited_at_exit((unsigned)((now_s() - began) * 1000));
     log_drain();
     Py_RETURN_NONE;
 }

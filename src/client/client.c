@@ -10,6 +10,7 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "base/os.h"
+#include "send/http.h"
 #include "send/url.h"
 
 #define DEFAULT_BASE_URL "https://platform.i42m.ai/api/v1"
@@ -178,6 +179,7 @@ int inf_open(inf_client **out, const inf_options *options)
     const char *mask = getenv("INFINIUM_MASK");
     client->mask_secrets = options->mask_secrets != -1 && !(mask && strcmp(mask, "0") == 0);
     warn(&client->route);
+    inf_http_trust_environment();
     inf_sender_init();
     inf_backtrace_prepare();
     if (inf_route_has_leftovers(&client->route))
@@ -213,4 +215,9 @@ void inf_stats(inf_client *client, inf_counts *out)
         inf_route_counts(&client->route, out);
     else
         memset(out, 0, sizeof(*out));
+}
+
+void inf_client_waited_at_exit(unsigned ms)
+{
+    inf_sender_waited_at_exit(ms);
 }

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -69,6 +70,28 @@ const struct inf_curl *inf_curl(void)
         pthread_mutex_unlock(&load_lock);
     }
     return loaded ? &functions : NULL;
+}
+
+static char *trusted_file, *trusted_folder; /* NULL: libcurl's own; never freed: a sender may outlive exit() */
+
+static char *copy_of(const char *variable)
+{
+    const char *value = getenv(variable);
+    size_t size = value ? strlen(value) + 1 : 0;
+    char *copy = size > 1 ? inf_os.malloc(size) : NULL;
+    return copy ? memcpy(copy, value, size) : NULL;
+}
+
+static void read_trust(void)
+{
+    trusted_file = copy_of("SSL_CERT_FILE");
+    trusted_folder = copy_of("SSL_CERT_DIR");
+}
+
+void inf_http_trust_environment(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, read_trust);
 }
 
 void inf_http_before_fork(void)
@@ -176,6 +199,10 @@ struct curl_slist *inf_http_prepare(const struct inf_curl *c, CURL *easy, const 
     c->easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     c->easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, r->verify_tls ? 1L : 0L);
     c->easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, r->verify_tls ? 2L : 0L);
+    if (trusted_file)
+        c->easy_setopt(easy, CURLOPT_CAINFO, trusted_file);
+    if (trusted_folder)
+        c->easy_setopt(easy, CURLOPT_CAPATH, trusted_folder);
     c->easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
     c->easy_setopt(easy, CURLOPT_WRITEDATA, a);
     c->easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);

@@ -36,6 +36,11 @@ struct inf_curl {
 };
 const struct inf_curl *inf_curl(void);
 
+/* Whom servers' certificates must be signed by, where the environment says so as it does for other clients: the file
+ * SSL_CERT_FILE, the folder SSL_CERT_DIR; without them it is libcurl's own choice. Read the first time, on the caller's
+ * thread: the sender's must not read what others may be changing. */
+void inf_http_trust_environment(void);
+
 /* Everything is borrowed until the request is over; `body` NULL sends none. */
 typedef struct inf_http_request {
     const char *method;

@@ -76,6 +76,10 @@ static inline unsigned inf_generation(void)
 /* Installs the fork and exit handlers, once. Any thread. */
 void inf_sender_init(void);
 
+/* So long has the end of this process already waited for deliveries: its exit handler waits so much less. For a language
+ * whose own end comes before exit(). Any thread. */
+void inf_sender_waited_at_exit(unsigned ms);
+
 /* Slow path of every trace's start: opens the journal of this process, lists the route, starts the thread. Afterwards
  * route->generation is the current one, whatever failed (a route without journal refuses everything). Any thread. */
 void inf_route_start(inf_route *route);

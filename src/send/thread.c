@@ -254,6 +254,8 @@ static void forget_route(inf_route *route)
     route->next = NULL;
 }
 
+static atomic_uint waited_at_exit_ms; /* before exit(), for deliveries */
+
 static void after_fork_in_child(void)
 {
     inf_http_after_fork();
@@ -275,6 +277,7 @@ static void after_fork_in_child(void)
     }
     sender.engine = (inf_engine){0};
     sender.exit_handled = false;
+    atomic_store(&waited_at_exit_ms, 0);
     if (sender.wake_fd >= 0)
         inf_os.close(sender.wake_fd);
     sender.wake_fd = -1;
@@ -388,10 +391,21 @@ static uint64_t all_pending(uint64_t *in_memory)
     return pending;
 }
 
+void inf_sender_waited_at_exit(unsigned ms)
+{
+    atomic_fetch_add(&waited_at_exit_ms, ms < EXIT_LEAVE_MS ? ms : EXIT_LEAVE_MS);
+}
+
+static struct timespec deadline_at_exit(unsigned limit_ms)
+{
+    unsigned waited = atomic_load(&waited_at_exit_ms);
+    return deadline_after(waited < limit_ms ? (int)(limit_ms - waited) : 0);
+}
+
 static void at_exit(void)
 {
-    struct timespec deadline = deadline_after(EXIT_WAIT_MS);
-    struct timespec last = deadline_after(EXIT_LEAVE_MS);
+    struct timespec deadline = deadline_at_exit(EXIT_WAIT_MS);
+    struct timespec last = deadline_at_exit(EXIT_LEAVE_MS);
     uint64_t in_memory = 0;
     pthread_mutex_lock(&sender.lock);
     if (sender.exit_handled) {

@@ -7,6 +7,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
 import time
 
 import pytest
@@ -124,6 +125,30 @@ def test_tls_from_log_in_to_trace(tmp_path):
             with pytest.raises((ssl.SSLError, ConnectionError)):
                 v = ssl.TLSVersion[version]
                 ask(connect(s.port, certificate, minimum_version=ssl.TLSVersion.TLSv1, maximum_version=v), "/")
+
+
+@needs_openssl
+@pytest.mark.parametrize("trusted", [True, False])
+def test_clients_trust_whom_the_environment_names(tmp_path, trusted):
+    certificate, key = make_certificate(tmp_path, "own")
+    other, _ = make_certificate(tmp_path, "other")
+    agent = json.loads(infinium("agent", "create", "Tester", "--json", "--data", tmp_path / "data").stdout)
+    with Serving(tmp_path / "data", "--tls-cert", certificate, "--tls-key", key) as s:
+        program = (
+            "from infinium import InfiniumClient, InfiniumError\n"
+            "c = InfiniumClient(max_retries=0)\n"
+            "c.trace('Kept')(lambda: None)()\n"
+            "print(c.flush(3).delivered)\n"
+            "try:\n    c.send_task('Direct', 'd', 0.1)\n    print('sent')\n"
+            "except InfiniumError as e:\n    print(type(e).__name__)\n"
+        )
+        environment = clean_environment(
+            INFINIUM_AGENT_ID=agent["agent_id"], INFINIUM_AGENT_SECRET=agent["agent_secret"],
+            INFINIUM_BASE_URL=s.url + "/api/v1", INFINIUM_JOURNAL_DIR=tmp_path / "journal",
+            SSL_CERT_FILE=certificate if trusted else other,
+        )  # fmt: skip
+        done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=60)
+        assert done.stdout.split() == (["1", "sent"] if trusted else ["0", "NetworkError"]), done.stdout + done.stderr
 
 
 @needs_openssl

@@ -3,6 +3,7 @@
 import json
 import resource
 import stat
+import time
 
 import pytest
 from conftest import infinium, request
@@ -138,3 +139,32 @@ def test_store_that_was_lost(receiver, what):
         (receiver.data / "infinium.db").touch()
     receiver.start()
     assert [line for line in receiver.errors if lost in line]
+
+
+OPEN_AT_EXIT = """
+    import threading, time
+    from infinium import InfiniumClient
+    client = InfiniumClient()
+    inside = threading.Event()
+
+    @client.trace("Work")
+    def work(forever):
+        inside.set()
+        time.sleep(60 if forever else 0)
+
+    for _ in range(100):
+        work(False)
+    threading.Thread(target=work, args=(True,), daemon=True).start()
+    inside.wait()
+    print(time.time(), flush=True)
+"""
+
+
+def test_an_exit_takes_less_than_a_second(receiver, program):
+    """Python's own end waits for deliveries, and so does the process's: together no longer than one of them."""
+    receiver.stop()
+    took = []
+    for _ in range(3):
+        last = float(program.run(OPEN_AT_EXIT).stdout)
+        took.append(time.time() - last)
+    assert min(took) < 1.0, took
