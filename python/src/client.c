@@ -8,8 +8,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "client/client.h"
-
 #define SLICE_MS 100
 #define DEFAULT_FLUSH_S 30.0
 

@@ -2,6 +2,7 @@
 #include "client/client.h"
 
 #include "client/backtrace.h"
+#include "client/trace.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -17,7 +17,4 @@ char *inf_journal_directory(const char *configured, const char *agent_id, int *e
 /* True when the environment or the option says that no files are to be kept. */
 bool inf_journal_in_memory(int option);
 
-/* For a language whose own end comes before exit(): so many milliseconds has it already waited for deliveries. */
-void inf_client_waited_at_exit(unsigned ms);
-
 #endif

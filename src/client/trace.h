@@ -73,4 +73,7 @@ bool inf_trace_insert_text(inf_trace *t, uint32_t group, uint8_t tag, const char
 /* Frees the buffer. */
 void inf_trace_clear(inf_trace *t);
 
+/* For a language whose own end comes before exit(): so many milliseconds has it already waited for deliveries. */
+void inf_client_waited_at_exit(unsigned ms);
+
 #endif
