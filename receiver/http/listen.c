@@ -143,7 +143,10 @@ int inf_listen(inf_receiver *receiver, const inf_serve_options *options, char *m
     }
     freeaddrinfo(found);
     if (rc == 0 && fd < 0) {
-        snprintf(message, size, "cannot listen at %s:%s: %s", receiver->host, port, strerror(error));
+        snprintf(message, size, "cannot listen at %s:%s: %s%s", receiver->host, port, strerror(error),
+                 error == EADDRINUSE ? "; choose another with --listen HOST:PORT (port 0: any that is free)"
+                 : error == EACCES   ? "; ports below 1024 need a privilege: choose another with --listen HOST:PORT"
+                                     : "");
         return INF_ENET;
     }
     if (rc == 0)

@@ -61,6 +61,12 @@ def test_other_addresses_want_tls_or_a_word(tmp_path):
             assert s.url.startswith("http://")
 
 
+def test_a_port_in_use(tmp_path):
+    with Serving(tmp_path / "one") as s:
+        said = refused(tmp_path / "two", listen=f"127.0.0.1:{s.port}", code=1)
+    assert "in use" in said and "--listen" in said
+
+
 # ---- TLS ----
 
 
