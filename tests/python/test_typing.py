@@ -48,7 +48,7 @@ def test_the_stubs_are_the_package(tmp_path):
 
 
 # Without a stub, because nobody outside the package imports them.
-INTERNAL = ("_api", "_errors", "_exports", "_http", "_json", "_payload", "_prompts", "_workers", "integrations._call",
+INTERNAL = ("_api", "_errors", "_exports", "_http", "_json", "_payload", "_prompts", "_senders", "_workers", "integrations._call",
             "integrations._reading", "__main__")  # fmt: skip
 
 # Types that exist for checkers only, the extension's own (made by their __new__), and the command.
