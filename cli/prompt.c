@@ -187,21 +187,13 @@ static int delete (cli_subject *s)
 
 static int prompt_delete(int argc, char **argv)
 {
-    const char *data = NULL;
-    const cli_option options[] = {CLI_DATA_OPTION(&data)};
-    const cli_syntax syntax = {
+    static const cli_subject_command command = {
         .command = "infinium prompt delete",
         .about = "Deletes a prompt with all its versions and keys: programs that fetch it are refused from now on.",
         .examples = "  infinium prompt delete 0d8f6a3e-2b7c-4f6e-9c57-6f2f4f0f2a10\n",
-        CLI_OPTIONS(options),
-        CLI_ONE("UUID"),
+        .wrong_id = WRONG_ID,
     };
-    cli_arguments arguments;
-    int code = cli_parse(&syntax, argc, argv, &arguments);
-    if (code >= 0)
-        return code;
-    cli_subject s = {.text = arguments.values[0]};
-    return cli_on_subject(&s, &syntax, data, WRONG_ID, delete);
+    return cli_subject_alone(&command, argc, argv, delete, NULL);
 }
 
 /* ---- list and show ---- */

@@ -75,8 +75,7 @@ static int revoke(cli_subject *s)
     return CLI_DONE;
 }
 
-int cli_revoke(const cli_subject_command *c, int argc, char **argv,
-               int (*call)(inf_store *store, const inf_actor *actor, const uint8_t id[16]))
+int cli_subject_alone(const cli_subject_command *c, int argc, char **argv, int (*work)(cli_subject *s), void *context)
 {
     const char *data = NULL;
     const cli_option options[] = {CLI_DATA_OPTION(&data)};
@@ -86,7 +85,13 @@ int cli_revoke(const cli_subject_command *c, int argc, char **argv,
     int code = cli_parse(&syntax, argc, argv, &arguments);
     if (code >= 0)
         return code;
+    cli_subject s = {.text = arguments.values[0], .context = context};
+    return cli_on_subject(&s, &syntax, data, c->wrong_id, work);
+}
+
+int cli_revoke(const cli_subject_command *c, int argc, char **argv,
+               int (*call)(inf_store *store, const inf_actor *actor, const uint8_t id[16]))
+{
     struct revocation r = {.noun = c->noun, .revoke = call};
-    cli_subject s = {.text = arguments.values[0], .context = &r};
-    return cli_on_subject(&s, &syntax, data, c->wrong_id, revoke);
+    return cli_subject_alone(c, argc, argv, revoke, &r);
 }

@@ -30,6 +30,8 @@ typedef struct cli_subject_command {
     const char *wrong_id; /* "no agent id (a UUID)" */
 } cli_subject_command;
 
+/* A command that takes the id and nothing else. */
+int cli_subject_alone(const cli_subject_command *c, int argc, char **argv, int (*work)(cli_subject *s), void *context);
 int cli_rotate(const cli_subject_command *c, int argc, char **argv, int (*work)(cli_subject *s));
 int cli_revoke(const cli_subject_command *c, int argc, char **argv,
                int (*revoke)(inf_store *store, const inf_actor *actor, const uint8_t id[16]));

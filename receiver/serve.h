@@ -17,7 +17,8 @@
 int inf_serve(const inf_serve_options *options, const inf_config_sources *sources);
 
 /* Whether a receiver can be asked for like this: an address that is none, that others can reach without TLS, half of a
- * certificate and its key, settings of a judge that do not fit together. Touches no file. 0, or a negative INF_E... and the reason in `message`. */
+ * certificate and its key, settings of a judge that do not fit together. Touches no file. 0, or a negative INF_E... and
+ * the reason in `message`. */
 int inf_serve_check(const inf_serve_options *options, char *message, size_t size);
 
 /* The same inside a running program (tests, the demo): no signals, no output. */

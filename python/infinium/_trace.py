@@ -162,9 +162,8 @@ def json_object(metadata, secrets=True, mask=None):
 
 
 def trace_function(function, name, core, auto_send, description, options, sender=None):
-    """`core`: a _core.Client or None; `sender`: a client whose own `send_task_data`
-    gets the traces instead; `options`: of the decorator. classmethod and staticmethod objects are traced
-    inside."""
+    """`core`: a _core.Client or None; `sender`: a client whose own `send_task_data` gets the traces instead; `options`: of
+    the decorator. classmethod and staticmethod objects are traced inside."""
     if isinstance(function, (classmethod, staticmethod)):
         return type(function)(trace_function(function.__func__, name, core, auto_send, description, options, sender))
     if not callable(function):
@@ -178,7 +177,7 @@ def trace_function(function, name, core, auto_send, description, options, sender
         from . import _senders
 
         return _senders.traced(function, name, core, description, options, sender)
-    send = core is not None and auto_send and sender is None
+    send = core is not None and auto_send
     return _core.Traced(
         function,
         core if send else None,

@@ -104,6 +104,13 @@ static bool key_of_path(inf_request *r, uint8_t id[16])
     return false;
 }
 
+/* Who watches with it, or with a session of a link that it made, does no more. */
+static void key_has_ended(const inf_request *r)
+{
+    inf_keys_refresh(r->receiver->keys);
+    inf_hub_cut(r->receiver->hub);
+}
+
 void inf_api_key_rotate(inf_request *r, inf_worker *worker)
 {
     char new_id[37], key[INF_BEARER_SIZE];
@@ -121,10 +128,8 @@ void inf_api_key_rotate(inf_request *r, inf_worker *worker)
         inf_api_store_failed(r, worker, rc);
     else
         inf_api_created(r, "key_id", new_id, "key", key);
-    if (rc == 0 && overlap == 0) {
-        inf_keys_refresh(r->receiver->keys);
-        inf_hub_cut(r->receiver->hub); /* who watches with it, or with a session of its links, does no more */
-    }
+    if (rc == 0 && overlap == 0)
+        key_has_ended(r);
 }
 
 void inf_api_key_revoke(inf_request *r, inf_worker *worker)
@@ -141,8 +146,7 @@ void inf_api_key_revoke(inf_request *r, inf_worker *worker)
         inf_api_store_failed(r, worker, rc);
     } else {
         r->status = MHD_HTTP_NO_CONTENT;
-        inf_keys_refresh(r->receiver->keys);
-        inf_hub_cut(r->receiver->hub); /* sessions of links that it made have ended */
+        key_has_ended(r);
     }
 }
 

@@ -20,11 +20,12 @@
     "t.session_id, t.user_id, t.tags "
 #define INF_SQLITE_AGENT "LEFT JOIN agents a ON a.id = t.agent_id "
 
-/* Statements that are prepared once and kept. */
 /* A link or session that a key made is good as long as the key is. */
 #define INF_TOKEN_OF_GOOD_KEY                                                                                          \
     "AND (key_id IS NULL OR EXISTS (SELECT 1 FROM keys k WHERE k.id = key_id AND k.revoked_ns IS NULL AND "            \
     "(k.expires_ns = 0 OR k.expires_ns > ?3))) "
+
+/* Statements that are prepared once and kept. */
 #define INF_STORE_STATEMENTS(X)                                                                                        \
     X(BEGIN, "BEGIN IMMEDIATE")                                                                                        \
     X(COMMIT, "COMMIT")                                                                                                \

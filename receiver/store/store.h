@@ -269,7 +269,8 @@ typedef struct inf_token_grant {
 
 int inf_store_token_add(inf_store *store, enum inf_token_kind kind, const uint8_t digest[32], uint64_t expires_ns,
                         const inf_token_grant *grant);
-/* 1 when the token is there, and neither it nor the key that made it has ended at `now_ns`, else 0. With `take` it is gone afterwards. */
+/* 1 when the token is there, and neither it nor the key that made it has ended at `now_ns`, else 0. With `take` it is
+ * gone afterwards. */
 int inf_store_token_get(inf_store *store, enum inf_token_kind kind, const uint8_t digest[32], uint64_t now_ns,
                         bool take, inf_token_grant *grant);
 /* All links and sessions end, or those of one key. How many; or negative. */
